@@ -54,7 +54,7 @@ ARN = 2048
 
 CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "adapters/audit_ended_replicas.py EndedReplicas._done": Ours("folders that are there, forgotten with them"),
-    "adapters/audit_faults.py AuditFaults._told": Ours("what can fail of an audit log"),
+    "audit/standing_faults.py StandingFaults._told": Ours("what can fail of an audit log"),
     "adapters/audit_reader.py LogReader._later": FILES,
     "adapters/audit_ship_files.py FileShipper._later": FILES,
     "adapters/audit_waiting.py GivenChanges._waiting": Ours("records that the stream has been given; what waits has a bound"),

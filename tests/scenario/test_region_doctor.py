@@ -150,8 +150,26 @@ def test_seals_schema_directory_and_database_are_looked_at(region: Deployment) -
     assert subjects(examine(region, code=OTHER), "schema") == ["database"]
     change(region, "update alembic_version set version_num = ?", before)
     moved = away("region.sqlite3")
-    examine(region, code=SETUP)
+    assert subjects(examine(region, code=OTHER), "schema") == ["database"]
     moved.rename(folder / "region.sqlite3")
+
+
+def test_what_needs_no_database_is_looked_at_without_one(region: Deployment) -> None:
+    folder = region.place(HOME).folder
+    key = folder / "server.key"
+    moved = (folder / "region.sqlite3").rename(folder / "away")
+    key.chmod(0o644)
+    try:
+        said = lines(region, code=OTHER)
+    finally:
+        key.chmod(0o600)
+        moved.rename(folder / "region.sqlite3")
+    told = {each["what"]: each for each in said}
+    assert told["schema"]["why"].startswith(f"database: no database at {folder / 'region.sqlite3'}")
+    assert str(key) in told["identity files"]["why"]
+    assert told["policies"]["verdict"] == "well"
+    for area in ("audit log", "names", "seals", "clock", "other Regions", "keys"):
+        assert told[area]["verdict"] == "not looked at", area
 
 
 @pytest.mark.deep

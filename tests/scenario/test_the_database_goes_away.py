@@ -63,7 +63,6 @@ def test_a_log_without_its_database_is_a_loss_and_no_beginning(own_regions: Depl
         ("region", "audit-keys"),
         ("region", "restored"),
         ("migrate",),
-        ("region", "doctor"),
     ):
         done = run(own_regions, *arguments)
         assert done.returncode == SETUP, done

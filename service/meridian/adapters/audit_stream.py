@@ -17,13 +17,13 @@ from threading import Thread
 from typing import Any, Final
 
 from meridian.adapters.audit_compression import CompressedSegments
-from meridian.adapters.audit_faults import AuditFaults
 from meridian.adapters.audit_file import AuditFile
 from meridian.adapters.audit_reader import WrittenLog
 from meridian.adapters.audit_retention import Holds, KeepRules, Retention
 from meridian.adapters.audit_waiting import GivenChanges, StreamFigures, Waiting, settle
 from meridian.audit.keys import KEYS_FILE, AuditKeys, AuditSigner
 from meridian.audit.record import Record
+from meridian.audit.standing_faults import StandingFaults
 from meridian.audit.written_since import events_since, has_stream
 from meridian.domain.fault_places import file_fault
 from meridian.errors import DependencyTimeoutException
@@ -59,7 +59,7 @@ class FileAuditStream:
         self._max_batch = max_batch
         self._sink_timeout_seconds = sink_timeout_seconds
         self._loop = asyncio.get_running_loop()
-        self._faults = AuditFaults(events, self._loop.time)
+        self._faults = StandingFaults(events, self._loop.time)
         self._waiting: list[Waiting] = []
         self._writing: list[Waiting] = []
         self._expected = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from math import inf
 from threading import Lock
 from typing import Final
 
@@ -23,6 +24,8 @@ KINDS_PER_SECOND_MAX: Final = 256
 """Different subjects and details of one event that are told apart within a second; what comes on top is counted under its name alone.
 Each event has its own, so that nobody hides one event behind many of another."""
 TEXT_CHARACTERS_MAX: Final = 256
+UNRECORDED_AGAIN_SECONDS: Final = 60.0
+"""Between two log lines that the audit log takes no events."""
 
 Kind = tuple[SecurityEvent, str, tuple[tuple[str, str], ...]]
 
@@ -44,6 +47,7 @@ class ReportedSecurityEvents:
         self._kinds: dict[SecurityEvent, int] = dict.fromkeys(SecurityEvent, 0)
         self._waiting: dict[Kind, int] = {}
         self._lock = Lock()
+        self._unrecorded, self._unrecorded_told_at = 0, -inf
         registry.register(self)
 
     def report(self, event: SecurityEvent, *, subject: str = "", **details: str) -> None:
@@ -80,7 +84,15 @@ class ReportedSecurityEvents:
             try:
                 await append(record)
             except KmsError as fault:
-                self._log.error("security event without an audit record", security_event=str(event), reason=fault.reason)
+                self._tell_unrecorded(fault.reason)
+
+    def _tell_unrecorded(self, reason: str) -> None:
+        """At first and each minute: an audit log that takes nothing may stand so for long, and its disk may be that of this log."""
+        self._unrecorded += 1
+        now = self._clock.monotonic()
+        if now >= self._unrecorded_told_at + UNRECORDED_AGAIN_SECONDS:
+            self._log.error("security events without audit records", count=self._unrecorded, reason=reason)
+            self._unrecorded, self._unrecorded_told_at = 0, now
 
     def collect(self) -> Iterator[Metric]:
         """The metric as Prometheus wants it."""

@@ -45,6 +45,10 @@ BRING_BACK: Final = (
 )
 CLOCK_STEP: Final = timedelta(seconds=2)
 RUNNING: Final = "running process"
+NEEDS_DATABASE: Final = frozenset({"audit log"})
+"""Areas of which a part stands in the database: without it they are not well, whatever their files are."""
+OTHER_SCHEMA: Final = "run `meridian migrate` of this release, or the release that made it"
+AWAY: Final = "bring it back; if it is lost, restore a backup; what needs it was not looked at"
 LOOKED_AT_MAX: Final = 1000
 """Entries of a kind that are looked at; where there are more, that is told."""
 
@@ -54,40 +58,45 @@ GONE: Final = (os.strerror(errno.ENOENT), NOT_IN_PLACE)
 
 
 async def examine(settings: Settings, *, rows: bool) -> list[Verdict]:
-    """What is wrong and what is well; `rows` also reads every row and opens every wrapped one.
-
-    Raises: StartupError where the database cannot be reached.
-    """
-    require_database_of_log(settings)
-    try:
-        require_there(settings.database)
-        revision = await current(settings.database)
-    except SchemaError as fault:
-        raise StartupError(f"database: {text_of(fault)}") from fault
+    """What is wrong and what is well; `rows` also reads every row and opens every wrapped one. What needs no database is looked at without
+    one, too."""
     look = await asyncio.to_thread(look_at_admin, settings.admin.listen)
     at_start, unseen = await look_at_start(settings, serves=look.serves)
     found: list[Finding | Seen] = [*_audit_directory(settings), *_admin(look), *at_start]
     unseen |= frozenset() if look.serves else {RUNNING}
-    if revision != HEAD:
-        why = f"the database is at revision {revision or 'none'}, this release needs {HEAD}"
-        found.append(Finding("schema", "database", why, "run `meridian migrate` of this release, or the release that made it"))
-        return list(verdicts(found, unseen | NEEDS_SCHEMA))
+    try:
+        revision = await _revision(settings)
+        if revision == HEAD:
+            return list(verdicts([*found, *await _in_database(settings, look, rows=rows)], unseen))
+        why, do = f"the database is at revision {revision or 'none'}, this release needs {HEAD}", OTHER_SCHEMA
+    except StartupError as fault:
+        why, do = str(fault), AWAY
+    return list(verdicts([*found, Finding("schema", "database", why, do)], unseen | NEEDS_SCHEMA | NEEDS_DATABASE))
+
+
+async def _revision(settings: Settings) -> str:
+    """Raises: StartupError where the database is not there, or cannot be reached."""
+    require_database_of_log(settings)
+    try:
+        require_there(settings.database)
+        return await current(settings.database)
+    except SchemaError as fault:
+        raise StartupError(f"database: {text_of(fault)}") from fault
+
+
+async def _in_database(settings: Settings, look: AdminLook, *, rows: bool) -> list[Finding]:
+    """Raises: StartupError where the database cannot be read."""
     try:
         async with store_at(settings.database) as store:
             async with store.reading() as uow:
-                opened, faults = await _keyring(uow, settings)
-                found += [
-                    *faults,
-                    *await _waiting(uow, look, settings.region),
-                    *await _sets(uow, settings.region),
-                    *await _clock(uow),
-                    *await _stream(uow, settings),
-                ]
-            if rows and opened is not None:
-                found += await _rows(settings, *opened)
+                opened, found = await _keyring(uow, settings)
+                found += await _waiting(uow, look, settings.region)
+                found += await _sets(uow, settings.region)
+                found += await _clock(uow)
+                found += await _stream(uow, settings)
+            return found + (await _rows(settings, *opened) if rows and opened is not None else [])
     except (*FAULTS, *ROW_FAULTS) as fault:
         raise StartupError(f"database: {text_of(fault)}") from fault
-    return list(verdicts(found, unseen))
 
 
 async def _keyring(uow: UnitOfWork, settings: Settings) -> tuple[tuple[RegionIdentity, Keyring] | None, list[Finding]]:

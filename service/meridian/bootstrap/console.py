@@ -49,9 +49,16 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
         asker_of=lambda visitor: Asker(calls, visitor, core.events),
         events=core.events,
         writes=settings.writes,
+        troubles=lambda: _troubles(core),
     )
     app = make_application(Door(desk, pipelines.unauthenticated, core.events, core.entropy))
     return ConsoleListener(app, visitors, is_open, core.clock, origin=settings.origin)
+
+
+def _troubles(core: Core) -> list[str]:
+    """What keeps calls from being answered and recorded, as this process knows without its database and its audit log."""
+    database = core.store.trouble()
+    return [*filter(None, (database and f"database: {database}", core.directory.trouble(), core.stream.trouble()))]
 
 
 def _sign_in(core: Core, pipelines: Pipelines, settings: ConsoleSettings, oidc: ConsoleOidcSettings) -> SignIn:

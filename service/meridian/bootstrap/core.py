@@ -26,6 +26,7 @@ from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.keys import KEYS_FILE
 from meridian.audit.record_maker import RecordMaker
 from meridian.audit.ship_events import AuditShipping
+from meridian.audit.standing_faults import StandingFaults
 from meridian.audit.trail import Audit
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.language.entities import Surroundings
@@ -141,7 +142,8 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
     sinks = open_sinks(settings, receivers, stream.log, clock, events)
     stream.compress_closed(settings.audit.reserve_bytes, KeepRules(settings.audit.keep_seconds, settings.audit.keep_bytes), sinks.holds)
     shipping = AuditShipping(stream, store, clock, events)
-    heads = AuditHeads(store=store, stream=stream, shipping=shipping, keyring=engine.region_keyring, events=events)
+    faults = StandingFaults(events, clock.monotonic)
+    heads = AuditHeads(store=store, stream=stream, shipping=shipping, keyring=engine.region_keyring, faults=faults)
     stack.push_async_callback(heads.close)
     stack.push_async_callback(sinks.close)  # after the stream is closed: the last record is shipped
     stack.push_async_callback(stream.close)

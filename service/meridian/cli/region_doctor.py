@@ -26,7 +26,7 @@ def doctor(config: Path, rows: bool, output: str) -> None:
     """Look at everything that a Region needs, while it serves or not: a verdict for each, and what can be done. Nothing is changed, no
     secret is shown.
 
-    Exit code 0: nothing was found; 1: something was; 3: the settings or the database cannot be read.
+    Exit code 0: nothing was found; 1: something was, or the database is away; 3: the settings cannot be read.
     """
     from meridian.administration.doctor import examine
     from meridian.administration.finding import WRONG

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,8 @@ class Desk:
     events: SecurityEvents
     writes: bool
     """Whether keys can be changed here, by those whom policies let."""
+    troubles: Callable[[], Sequence[str]]
+    """Why a call would not be answered now, as this process knows without its database and its audit log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from meridian.audit.keys import AuditKeys, AuditSigner
+from meridian.audit.standing_faults import StandingFaults
 from meridian.errors import KmsError
-from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store.audit_streams import RegisterView
 from meridian.ports.store.store import Store
 from meridian.workers.periodic import URGENT_SECONDS, Job
@@ -60,12 +60,12 @@ class AuditHeads:
     """One per process."""
 
     def __init__(
-        self, *, store: Store, stream: RegisteredStream, shipping: Shipping, keyring: SigningKeyring, events: SecurityEvents
+        self, *, store: Store, stream: RegisteredStream, shipping: Shipping, keyring: SigningKeyring, faults: StandingFaults
     ) -> None:
         self._store = store
         self._stream = stream
         self._keyring = keyring
-        self._events = events
+        self._faults = faults
         self._shipping = shipping
 
     def job(self) -> Job:
@@ -76,8 +76,9 @@ class AuditHeads:
         try:
             await self.look()
         except KmsError as fault:  # tried again in five seconds; until then the end of the log is vouched for by digests alone
-            self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="head", fault=fault.reason)
+            self._faults.tell("head", fault.reason)
             raise
+        self._faults.ended("head")
 
     async def look(self) -> None:
         """Register the present end, say what is registered of streams that are to end, and take over a new audit key. Raises: KmsError."""
@@ -97,4 +98,4 @@ class AuditHeads:
         try:
             await self._shipping.register(is_closed=True)
         except KmsError as fault:
-            self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject="head", fault=fault.reason)
+            self._faults.tell("head", fault.reason)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+from tests.stepped_clock import SteppedClock
 
 from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
@@ -26,6 +28,13 @@ class Stream:
 
     async def append(self, record: dict[str, Any]) -> None:
         self.records.append(record)
+
+
+class Full:
+    """Takes nothing, as a full disk."""
+
+    async def append(self, record: dict[str, Any]) -> None:
+        raise DependencyTimeoutException(reason="audit sink: No space left on device")
 
 
 def made() -> tuple[ReportedSecurityEvents, CollectorRegistry]:
@@ -104,3 +113,16 @@ def test_events_of_many_threads_are_all_counted() -> None:
     asyncio.run(events.tell(stream.append))
     assert sum(record["serviceEventDetails"]["count"] for record in stream.records) == threads * each
     assert registry.get_sample_value("meridian_security_events_total", {"event": "ClockStep"}) == threads * each
+
+
+def test_an_audit_log_that_takes_nothing_is_told_once_a_minute_with_the_number_of_events() -> None:
+    clock = SteppedClock()
+    events = ReportedSecurityEvents(identity=IDENTITY, clock=clock, entropy=OsEntropy(), registry=CollectorRegistry())
+    with capture_logs() as lines:
+        for _ in range(130):
+            events.report(SecurityEvent.AUTHENTICATION_FAILED, subject="192.0.2.1")
+            asyncio.run(events.tell(Full().append))
+            clock.seconds += 1
+    told = [each["count"] for each in lines if each["event"] == "security events without audit records"]
+    assert told == [1, 60, 60]
+    assert sum(each["event"] == "security event" for each in lines) == 130, "what was reported is told all the same"

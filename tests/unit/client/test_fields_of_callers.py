@@ -50,6 +50,7 @@ def test_files_of_envelopes_are_texts_or_paths(tmp_path: Path) -> None:
     envelope.encrypt_file(str(tmp_path / "plain"), str(tmp_path / "sealed"), encryption_context=context)
     envelope.decrypt_file(str(tmp_path / "sealed"), str(tmp_path / "opened"), encryption_context=context)
     assert (tmp_path / "opened").read_bytes() == b"x"
-    for source, target, field in ((7, "sealed", "source"), (tmp_path / "plain", 7, "target")):
+    wrong: tuple[tuple[Any, Any, str], ...] = ((7, "sealed", "source"), (tmp_path / "plain", 7, "target"))
+    for source, target, field in wrong:
         with pytest.raises(TypeError, match=f"^{field}: "):
-            envelope.encrypt_file(source, target, encryption_context=context)  # type: ignore[arg-type]
+            envelope.encrypt_file(source, target, encryption_context=context)

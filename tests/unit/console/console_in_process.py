@@ -60,6 +60,7 @@ class Stage:
     refused: list[KmsError] = field(default_factory=list)
     now_: datetime = NOW
     known: int = 0
+    troubles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.kept, self.events = sealed_for_browsers(), ReportedEvents()
@@ -71,6 +72,7 @@ class Stage:
         desk = Desk(
             screens=SCREENS, forms=self.forms, sessions=self.sessions, visitors=visitors, sign_in=self.sign_in,
             asker_of=lambda visitor: Asker(calls, visitor, self.events), events=self.events, writes=self.writes,
+            troubles=lambda: self.troubles,
         )  # fmt: skip
         app = make_application(Door(desk, stub, self.events, OsEntropy()))
         self.listener = ConsoleListener(app, visitors, is_open, stub, origin=ORIGIN)

@@ -20,7 +20,7 @@ from meridian.access.v1.access_pb2 import (
     DescribeRegionsResponse,
     RegionStanding,
 )
-from meridian.errors import AccessDeniedException
+from meridian.errors import AccessDeniedException, DependencyTimeoutException, KmsError, KMSInternalException
 from meridian.kms.v1.key_stores_pb2 import DescribeCustomKeyStoresResponse
 from meridian.kms.v1.keys_pb2 import DescribeKeyResponse, ListKeysResponse
 from meridian.kms.v1.types_pb2 import (
@@ -176,3 +176,29 @@ async def test_little_room_and_files_that_were_not_looked_at_are_said() -> None:
     shown = await audit_page(told)
     assert "little room 64.0 MiB" in shown
     assert "There are too many files to look at all" in shown
+
+
+@pytest.mark.parametrize(
+    "refusal", [DependencyTimeoutException("The audit log does not accept records."), KMSInternalException(reason="x")]
+)
+async def test_while_the_log_or_the_database_is_away_what_the_process_knows_is_shown(refusal: KmsError) -> None:
+    def away(request: object) -> None:
+        raise refusal
+
+    stage = Stage(answers={"DescribeAudit": away}, troubles=("audit log: No space left on <device>",))
+    answer = await stage.get("/audit")
+    shown = words(answer.body)
+    assert answer.status in (500, 503)
+    assert refusal.code in shown
+    assert b"audit log: No space left on &lt;device&gt;" in answer.body
+    assert "Not shown until it is over: streams, files, digests" in shown
+    stage.troubles = ()
+    assert "it may be over" in words((await stage.get("/audit")).body)
+
+
+async def test_what_the_process_knows_is_not_for_those_who_may_not_see_the_log() -> None:
+    def refused(request: object) -> None:
+        raise AccessDeniedException("no policy")
+
+    answer = await Stage(answers={"DescribeAudit": refused}, troubles=("audit log: full",)).get("/audit")
+    assert (answer.status, b"audit log: full" in answer.body) == (403, False)

@@ -8,11 +8,15 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from meridian.access.v1.access_pb2 import DescribeAuditRequest
+from meridian.console.refusals import status_of
 from meridian.console.visit import Visit
 from meridian.contract.operation import Operation
+from meridian.errors import DependencyTimeoutException, KMSInternalException
 
 UNIT: Final = 1024
 UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+AWAY: Final = (DependencyTimeoutException, KMSInternalException)
+"""No answer leaves without its record, and none is made without the database: just when somebody wants to see the log."""
 BEHIND_SECONDS: Final = 60
 """After so long a sink is said to be behind."""
 
@@ -28,8 +32,14 @@ class Line:
 
 
 async def show_audit(visit: Visit) -> Response:
-    """The page. Raises: KmsError where its viewer may not have the log described."""
-    told = await visit.ask.ask(Operation.DESCRIBE_AUDIT, DescribeAuditRequest())
+    """The page; while the database or the log itself is away, what the process knows without them.
+
+    Raises: KmsError where its viewer may not have the log described.
+    """
+    try:
+        told = await visit.ask.ask(Operation.DESCRIBE_AUDIT, DescribeAuditRequest())
+    except AWAY as refusal:
+        return visit.page("audit_away.html", "Audit health", status=status_of(refusal), error=refusal, troubles=visit.desk.troubles())
     return visit.page(
         "audit.html",
         "Audit health",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from tests.reported_events import ReportedEvents
 from tests.stepped_clock import SteppedClock
 
-from meridian.adapters.audit_faults import AGAIN_SECONDS, AuditFaults
+from meridian.audit.standing_faults import AGAIN_SECONDS, StandingFaults
 from meridian.ports.security_events import SecurityEvent
 
 
 def test_what_stands_is_told_once_a_minute_and_what_changes_at_once() -> None:
     events, clock = ReportedEvents(), SteppedClock()
-    faults = AuditFaults(events, clock.monotonic)
+    faults = StandingFaults(events, clock.monotonic)
     for _ in range(100):
         faults.tell("log", "full")
     assert told(events) == [("log", "full")]

@@ -13,8 +13,8 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 AGAIN_SECONDS: Final = 60.0
 
 
-class AuditFaults:
-    """By what failed: `log`, `digest`, `compression`, `retention`. Used on one event loop."""
+class StandingFaults:
+    """By what failed: `log`, `digest`, `compression`, `retention`, `head`. Used on one event loop."""
 
     def __init__(self, events: SecurityEvents, monotonic: Callable[[], float]) -> None:
         self._events = events
