@@ -218,16 +218,16 @@ def _of_this_generation(row: Row, pool: Chain, starts: list[Signed], without: st
 def _of_another_generation(row: Row, pool: Chain, starts: list[Signed], without: str) -> dict[Signed, tuple[Signed, ...]]:
     """A4: a chain to an end of the old generation, then the first state of the successor that an operator named here, and on."""
     successor = row.rejoin or row.successor
-    ends = ((start, *path) for start in reversed(starts) for path in reached(start, pool, without).values())
-    end = next((path for path in ends if _is_end(row, successor, path[-1].view)), None)
+    paths = ((start, *path) for start in reversed(starts) for path in reached(start, pool, without).values())
+    ends = [path for path in paths if _is_end(row, successor, path[-1].view)]
     chains: dict[Signed, tuple[Signed, ...]] = {}
     for first in pool:
         view = first.view
         is_first = view.version == 0 and view.term[2] == 0 and first.signer == view.primary == view.by == view.term[1]
         if not is_first or (row.view and generation(view) == generation(row.view)):
             continue
-        is_next = end is not None and (without == "material" or keeps_material(end[-1].view, view))
-        if without == "A4" or (first.signer == successor and is_next):
+        end = next((path for path in ends if without == "material" or keeps_material(path[-1].view, view)), None)
+        if without == "A4" or (first.signer == successor and end is not None):
             chains |= {told: (*(end or ()), first, *path) for told, path in reached(first, pool, without).items()}
     return chains
 
