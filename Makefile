@@ -212,7 +212,7 @@ soak: $(STAMP)  ## MINUTES (60) of steady load with a fault every five; what wen
 alone: $(STAMP)  ## MINUTES (60) without any link between two Regions that are used all the while; what failed
 	$(BIN)/python scripts/alone.py $(or $(MINUTES),60)
 
-convergence: $(STAMP)  ## how long related keys differ after restarts and lost messages, RUNS (100) times
+convergence: $(STAMP)  ## how long related keys differ after restarts and lost messages, RUNS (100) times; fails over 5 s, or 30 where messages were lost
 	$(BIN)/python scripts/convergence.py $(or $(RUNS),100)
 
 faults: $(STAMP)  ## poisoned rows, databases that hang or start again

@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: fewer in `make test`, where somebody waits, and many in `make test-deep`."""
+"""How many examples a property is tried with, and how often a fault comes: fewer where somebody waits, and many in `make test-deep`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from hypothesis import HealthCheck, settings
 
 IS_DEEP: Final = bool(os.environ.get("MERIDIAN_DEEP"))
 T = TypeVar("T", bound=Callable[..., Any])
+
+
+def often(asked: int, deep: int) -> int:
+    """How often something is done: `deep` times in `make test-deep`, `asked` times where one runs the test by hand."""
+    return deep if IS_DEEP else asked
 
 
 def examples(quick: int, deep: int, **other: Any) -> settings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import tempfile
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from tests.databases import new_database
 from tests.deployment import HOME, Deployment
+from tests.examples import often
 
 from meridian.administration.database import initialise
 from meridian.client import Client
@@ -24,7 +24,7 @@ from meridian.settings import load_settings
 
 pytestmark = pytest.mark.deep
 
-RESTARTS = int(os.environ.get("MERIDIAN_RESTARTS", "3"))
+RESTARTS = often(3, 20)
 RETRIED = {"KMSInternalException", "DependencyTimeoutException", "UNAVAILABLE", "DEADLINE_EXCEEDED"}
 TRIES = 12
 
@@ -125,6 +125,7 @@ def test_restarts_at_once_cost_retries_and_nothing_else(regions: Deployment, ser
         finally:
             for load in loads.values():
                 load.stop()
+        print(f"\n{RESTARTS} restarts: {sum(load.calls for load in loads.values())} calls")
         assert {name: load.failed for name, load in loads.items()} == {name: [] for name in loads}
         assert regions.processes[HOME].poll() is None
     jobs = {name: value for name, value in regions.metrics(HOME).items() if name.startswith("meridian_job_faults_total")}

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
+from tests.examples import often
 from tests.histories.kills import CHANGES_A_LIFE, SETTINGS, kill_under_load
 
-KILLS = 12
+KILLS = often(12, 20)
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_what_was_acknowledged_outlives_every_kill(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path, [HOME, AWAY], SETTINGS).prepare()
     try:

@@ -41,7 +41,7 @@ LARGE: Final = (
     "lose1 handover1 ABCX ABC",
     "trust1 speak1 twice1 rotate1 ABX AB",
 )
-"""Run with MERIDIAN_MODEL=large: some minutes, up to 90,000 states and 2 GB each."""
+"""Longer histories: up to 86,000 states, three quarters of a minute and 0.4 GB each on a core of its own."""
 
 
 class LeftOut(NamedTuple):

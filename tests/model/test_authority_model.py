@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,6 @@ from tests.model.authority_scenarios import AUTHORITY, LARGE, READINGS, SCENARIO
 pytestmark = pytest.mark.deep
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "spec" / "multi-region.md"
-IS_LARGE: Final = os.environ.get("MERIDIAN_MODEL") == "large"
 
 
 def name_of(left_out: LeftOut) -> str:
@@ -28,8 +26,7 @@ def test_no_hostile_region_breaks_a_rule_or_stops_the_others(line: str) -> None:
     assert found.states > 50
 
 
-@pytest.mark.skipif(not IS_LARGE, reason="takes minutes and 2 GB a scenario: MERIDIAN_MODEL=large runs it")
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("line", LARGE)
 def test_no_hostile_region_breaks_a_rule_in_longer_histories(line: str) -> None:
     found = search(line)
