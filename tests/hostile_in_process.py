@@ -113,7 +113,7 @@ class HostileRegion(InProcessRegion):
         with contextlib.suppress(KmsError):
             await victim.messages.resolve(peer, ACCOUNT, KEY_ID, row.serial)
             given.append("a place")
-        digest = SetDigest(ACCOUNT, KEY_ID, SERIAL, Stamp(Term(99, "", 0), 0), b"", True, SERIAL)
+        digest = SetDigest(ACCOUNT, KEY_ID, SERIAL, Stamp(Term(99, "", 0), 0), b"", True, SERIAL, b"")
         if (await victim.compare.answer(peer, 0, [digest]))[0] != SetComparison(Stamp(Term(0, "", 0), 0), is_gone=True):
             given.append("a comparison")
         term = row.view.term if row.view is not None else Term(0, self.name, 0)

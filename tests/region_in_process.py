@@ -91,6 +91,10 @@ class KeptEvents:
         refused = [each for each in self.reported if each[0] is SecurityEvent.PEER_MESSAGE_REFUSED]
         return {details["rule"] for _, told, details in refused if told == subject}
 
+    def signed_twice(self) -> set[str]:
+        """The Regions that signed two states under one stamp."""
+        return {told for event, told, _ in self.reported if event is SecurityEvent.SET_SIGNED_TWICE}
+
 
 def unreadable(name: tuple[str, str], fault: BaseException) -> None:
     raise AssertionError(f"the rows of {name} cannot be read") from fault

@@ -94,6 +94,21 @@ def follows(known: Signed, told: Signed, without: str = "") -> bool:
     return bool(view.term == next_term(before) and view.version == 0 and told.signer == view.by and told.signer in heirs)
 
 
+def signed_twice(known: Chain, shown: Chain) -> Signed | None:
+    """Whose word leads members apart: one state of these, where its signer has signed another one of those under the same stamp."""
+    said = {(each.signer, each.incarnation, stamp(each.view)): each.view for each in known}
+    return next((each for each in shown if said.get((each.signer, each.incarnation, stamp(each.view)), each.view) != each.view), None)
+
+
+def is_led_apart(lost: frozenset[str], known: Signed, row: Row, pool: Chain) -> bool:
+    """Whether this member has what a Region that is given up led it to, beside what is known: no chain joins the two."""
+    told = row.shown
+    if row.status != "live" or told is None or generation(told.view) != generation(known.view):
+        return False
+    pool = pool | {told, known}
+    return bool(lost & {told.view.primary, told.view.by}) and told not in reached(known, pool) and known not in reached(told, pool)
+
+
 def keeps_material(before: View, view: View) -> bool:
     """A3: nothing is left out that somebody may have encrypted under, nor made pending again."""
     permanent = before.materials - {before.pending}
@@ -218,16 +233,16 @@ def _of_this_generation(row: Row, pool: Chain, starts: list[Signed], without: st
 def _of_another_generation(row: Row, pool: Chain, starts: list[Signed], without: str) -> dict[Signed, tuple[Signed, ...]]:
     """A4: a chain to an end of the old generation, then the first state of the successor that an operator named here, and on."""
     successor = row.rejoin or row.successor
-    ends = ((start, *path) for start in reversed(starts) for path in reached(start, pool, without).values())
-    end = next((path for path in ends if _is_end(row, successor, path[-1].view)), None)
+    before = ((start, *path) for start in reversed(starts) for path in reached(start, pool, without).values())
+    ends = [path for path in before if _is_end(row, successor, path[-1].view)]
     chains: dict[Signed, tuple[Signed, ...]] = {}
     for first in pool:
         view = first.view
         is_first = view.version == 0 and view.term[2] == 0 and first.signer == view.primary == view.by == view.term[1]
         if not is_first or (row.view and generation(view) == generation(row.view)):
             continue
-        is_next = end is not None and (without == "material" or keeps_material(end[-1].view, view))
-        if without == "A4" or (first.signer == successor and is_next):
+        end = next((path for path in ends if without == "material" or keeps_material(path[-1].view, view)), None)
+        if without == "A4" or (first.signer == successor and end is not None):
             chains |= {told: (*(end or ()), first, *path) for told, path in reached(first, pool, without).items()}
     return chains
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import combinations, permutations
 
 from tests.model.authority_attacker import EVIL, FORGED_SERIAL
-from tests.model.authority_gate import HOSTILE, Row, State
+from tests.model.authority_gate import HOSTILE, Row, State, signed_twice
 from tests.model.handover_model import NONE, Term, View, entry, generation, stamp
 
 Rows = dict[str, Row]
@@ -47,16 +47,22 @@ def broken_among_the_honest(s: State, rows: Rows, names: set[str]) -> str | None
     live = live_of(rows)
     apart: frozenset[str] = NONE.union(*(x.lost for x in live.values())) | {r for r, x in live.items() if x.stale or x.rejoin}
     apart |= {e[0] for x in live.values() for e in x.seen.members if e[2] == "off"}
+    said = s.signed.union(*(x.chain for x in live.values()))
+    twice = signed_twice(said, said)
+    # Between members of a generation in which X has said two things of one stamp, I1 to I3 hold again when their operators have spoken.
+    split = {generation(twice.view)} if twice is not None else set()
     actors = [x.seen for r, x in live.items() if x.acts_as_primary(r)]
     for v, w in combinations(actors, 2):
-        if generation(v) == generation(w) or not {v.primary, w.primary} & apart:
+        if not {generation(v), generation(w)} & split and (generation(v) == generation(w) or not {v.primary, w.primary} & apart):
             return "I1: two primaries"
     seen: dict[tuple[Term, int], View] = {}
-    if "restore" not in names and any(seen.setdefault(stamp(z.view), z.view) != z.view for z in s.signed):
+    told = [z.view for z in s.signed if generation(z.view) not in split]
+    if "restore" not in names and any(seen.setdefault(stamp(view), view) != view for view in told):
         return "I2: two contents under one stamp"
     apart |= {e[0] for x in live.values() for e in x.seen.members if e[2] == "back"}
     planted = {EVIL} if "trust" in names else NONE  # a primary may say that all have what it made; it reaches them later
-    for r, q in permutations(live, 2):
+    whole = [r for r, x in live.items() if generation(x.seen) not in split]
+    for r, q in permutations(whole, 2):
         if not {r, q} & apart and not live[q].used - planted <= live[r].materials:
             return "I3: a member cannot open what another made"
     if any(x.seen.current not in x.materials for x in live.values()):

@@ -17,7 +17,20 @@ from itertools import permutations
 from typing import Any
 
 from tests.model.authority_attacker import EVIL, FORGED_SERIAL, forgeries
-from tests.model.authority_gate import HOSTILE, Chain, Row, Signed, State, believed, facts, follows, own_past, reached
+from tests.model.authority_gate import (
+    HOSTILE,
+    Chain,
+    Row,
+    Signed,
+    State,
+    believed,
+    facts,
+    follows,
+    is_led_apart,
+    own_past,
+    reached,
+    signed_twice,
+)
 from tests.model.authority_invariants import broken_among_the_honest, broken_by_the_hostile, is_settled
 from tests.model.handover_model import NONE, Member, View, entry, generation, next_term, spent, stamp
 from tests.model.search import Search
@@ -173,16 +186,18 @@ class AuthorityModel(Search[State]):
         return shown | forged
 
     def by_right(self, s: State, told: Signed, links: Chain) -> State | None:
-        """With one word less to say, where X signs as a primary that was made one in good faith; None where it has none left, or has
-        signed another state under the stamp. What it signs without right is left to the invariants."""
+        """With one word less to say, where X signs as a primary that was made one in good faith; None where it has none left, of those
+        that say something new (`speak`) or of those that say another thing of the same stamp (`twice`). What it signs without right is
+        left to the invariants."""
         pool = links | {told}
         if told.signer != HOSTILE or told in s.signed or not any(told in reached(known, pool, self.without) for known in s.signed):
             return s
         if not any(follows(known, told, self.without) for known in s.signed):
             return None  # that would take several words
-        if not dict(s.budget).get("speak") or any(stamp(known.view) == stamp(told.view) for known in s.signed):
+        word = "twice" if any(stamp(known.view) == stamp(told.view) for known in s.signed) else "speak"
+        if not dict(s.budget).get(word):
             return None
-        return self.spend(s, "speak")._replace(signed=s.signed | {told})
+        return self.spend(s, word)._replace(signed=s.signed | {told})
 
     def persuade(self, s: State, r: str, shown: Chain) -> Iterator[State]:
         """X shows all that it can to a Region, and encloses what material it has."""
@@ -214,14 +229,26 @@ class AuthorityModel(Search[State]):
             if lost and r not in lost and row.lost != lost and (row.status != "live" or generation(row.seen) == newest):
                 status = "none" if row.status == "reserved" and row.prepared_by in lost else row.status
                 yield self.put(s, r, lost=lost, successor=named, status=status)
-            if "trust" in self.names and row.status == "live" and row.seen.primary == HOSTILE and not (row.lost or row.stale):
+            is_given_up = row.status == "live" and (row.seen.primary == HOSTILE or self.hears_of_two_words(s, r))
+            if "trust" in self.names and is_given_up and not (row.lost or row.stale):
                 first = next(q for q, x in self.each(s) if x.status == "live")
                 yield self.put(s, r, lost=frozenset({HOSTILE}), successor=first)  # the operators give it up, and agree on who goes on
+            if row.lost and self.acting(s, r) and any(self.leads_later(s, q, row) for q in self.honest):
+                yield self.put(s, r, lost=NONE, successor="")  # X made this one primary, too: `found`, and it comes back as a lost one
         if not lost:
             yield from self.end_words(s)
         if named and self.row(s, named).status != "live":  # no member can be made one now: the operators take their words back
             yield s._replace(rows=tuple(x._replace(lost=NONE, successor="") for x in s.rows))
         yield from self.take_over(s, NONE)
+
+    def hears_of_two_words(self, s: State, r: str) -> bool:
+        """Whether what this Region and another show each other has X's signature under two states of one stamp: both are told."""
+        mine = self.row(s, r)
+        others = [x for q, x in self.each(s) if q != r and x.status == "live" and generation(x.seen) == generation(mine.seen)]
+        return self.without != "twice" and any(signed_twice(mine.chain, x.chain) for x in others)
+
+    def leads_later(self, s: State, q: str, row: Row) -> bool:
+        return self.acting(s, q) and generation(self.row(s, q).seen) > generation(row.seen)
 
     def compare(self, s: State, r: str, q: str) -> Iterator[State]:
         """Whoever is ahead passes on the signed state, its links and the materials that the other lacks."""
@@ -304,7 +331,8 @@ class AuthorityModel(Search[State]):
         row, view, x = self.row(s, p), self.row(s, p).seen, self.row(s, e[0])
         if e[2] == "off" and x.status == "gone":
             yield self.change(s, p, members=view.members - {e})
-        is_behind = x.status == "live" and generation(x.seen) < generation(view) and not x.lost and (e[2] == "off" or not x.rejoin)
+        is_let_in = not x.lost or (x.lost == {HOSTILE} and not self.acting(s, e[0]))  # X led it apart, and it follows X
+        is_behind = x.status == "live" and generation(x.seen) < generation(view) and is_let_in and (e[2] == "off" or not x.rejoin)
         if is_behind or (x.status == "live" and e[2] == "off" and generation(x.seen) == generation(view)):
             t = self.put(s, e[0], rejoin=view.term[1] if is_behind else "", stale=x.stale and not is_behind)
             t = self.put(t, p, held=frozenset(h for h in row.held if h[0] != e[0]))
@@ -376,12 +404,14 @@ class AuthorityModel(Search[State]):
             return
         shown = lies and self.lies(s, r, lies)
         answers = {x.shown for q, x in stay if x.status == "live" and x.shown}
-        for told, links, have in self.newest(s, r, shown.union(*(x.chain for q, x in stay)), answers | shown):
+        pool = shown.union(*(x.chain for q, x in stay))
+        for told, links, have in self.newest(s, r, pool, answers | shown):
             t, best = s, row.said
             if told is not None:
                 best = told
                 t = self.put(t, r, shown=told, links=links, materials=have, used=row.used | {told.view.current}, held=NONE)
-            yield from self.begin_generation(t, r, best, lost) if best.view.primary in lost else self.withdraw(t, r, best)
+            is_own = best.view.primary == r and any(is_led_apart(lost, best, x, pool) for q, x in stay)
+            yield from self.begin_generation(t, r, best, lost) if best.view.primary in lost or is_own else self.withdraw(t, r, best)
 
     def withdraw(self, s: State, r: str, best: Signed) -> Iterator[State]:
         """The Region that the newest state names is not lost: nothing is to be forced."""

@@ -25,6 +25,7 @@ SCENARIOS: Final = {
     "restore1 rotate1 handover1 ABX AB": "a hostile member answers a restored Region",
     "lose1 restore1 ABX AB": "a restored Region among generations",
     "trust1 speak1 rotate1 ABX AB": "a member that is handed the role in good faith and is hostile from then on",
+    "trust1 speak1 twice1 ABX AB": "such a member that signs two states under one stamp, and shows each to whom it likes",
     "restore1 rotate1 name1 ABX AB": "an operator's word about X reaches a set that another Region leads on",
 }
 
@@ -38,6 +39,7 @@ LARGE: Final = (
     "delete1 handover1 rotate1 ABCX ABC",
     "restore1 rotate1 handover1 ABCX ABC",
     "lose1 handover1 ABCX ABC",
+    "trust1 speak1 twice1 rotate1 ABX AB",
 )
 """Run with MERIDIAN_MODEL=large: some minutes, up to 90,000 states and 2 GB each."""
 
@@ -73,6 +75,7 @@ READINGS: Final = (
     LeftOut("own signature", "a Region does not know its own signature again", "lose1 restore1 AB AB", "I6"),
     LeftOut("leads on", "the operator's `rejoin` counts also where another Region leads on", "restore1 name1 ABX AB", "I8"),
     LeftOut("material", "a state may leave out material that the one before lists", "trust1 speak1 rotate1 ABX AB", "I3"),
+    LeftOut("twice", "a second state under one stamp is no news, and nobody hears of it", "trust1 speak1 twice1 ABX AB", "I6"),
     LeftOut("waits", "`rejoin` reaches every set, whatever was shown of it", "detach1 rotate1 name1 ABX AB", "I8"),
 )
 """The same rules read too widely or too narrowly by a word, and what that costs."""

@@ -118,6 +118,11 @@ class World:
         )  # fmt: skip
         assert self.hostile.ask(to, "DeliverSetState", request).acknowledged
 
+    def told_twice(self, region: str) -> set[str]:
+        """The sets of which this Region's audit log says that the liar has signed two states as one."""
+        records = [r for r in self.deployment.audit(region) if r["eventName"] == "SetSignedTwice"]
+        return {r["serviceEventDetails"]["keyId"] for r in records if r["serviceEventDetails"]["subject"] == LIAR}
+
     @contextmanager
     def held_up(self, region: str) -> Iterator[None]:
         """Meanwhile this Region neither hears nor says anything."""
@@ -193,6 +198,45 @@ def test_the_operators_words_bring_members_together_that_a_hostile_primary_led_a
     with deployment.client() as alice:
         alice.rotate_key_on_demand(key_id=world.key_id)
     deployment.wait_until(lambda: world.view(AWAY)["current"] != before, seconds=60)
+    with deployment.client(HOME, "app") as app:
+        blob = app.encrypt(key_id=world.key_id, plaintext=b"one set").ciphertext_blob
+    with deployment.client(AWAY, "app") as app:
+        assert app.decrypt(ciphertext_blob=blob).plaintext == b"one set"
+
+
+def test_two_states_under_one_stamp_are_told_everywhere_and_move_nobody(world: World) -> None:
+    """One Region is shown both, then each of the two another one; every word of the operators' is the documented one."""
+    deployment = world.deployment
+    with answering(world.hostile) as takes:
+        handed = world.handed_over(takes)
+        taken = replace(handed, version=1)
+        with world.held_up(HOME):
+            world.tell(AWAY, taken)
+            world.tell(AWAY, replace(taken, rotation_period_in_days=100))
+        assert world.view(AWAY)["rotation_period_in_days"] == handed.rotation_period_in_days, "the first one stays"
+        assert deployment.wait_until(lambda: world.told_twice(AWAY), seconds=60) == {world.key_id}
+        deployment.wait_until(lambda: world.view(HOME) == world.view(AWAY), seconds=60)
+        term = handed.term._replace(number=handed.term.number + 1)
+        with contextlib.ExitStack() as held:
+            with world.held_up(HOME):
+                world.tell(AWAY, replace(taken, term=term, version=0, primary=AWAY, issuer=LIAR))
+                held.enter_context(world.held_up(AWAY))
+            world.tell(HOME, replace(taken, term=term, version=0, primary=HOME, issuer=LIAR))
+        assert {region: world.view(region)["primary"] for region in (HOME, AWAY)} == {HOME: HOME, AWAY: AWAY}
+        assert deployment.wait_until(lambda: world.told_twice(HOME), seconds=60) == {world.key_id}, "the other one has shown it"
+        time.sleep(3)  # they compare, many times
+        assert {region: world.view(region)["primary"] for region in (HOME, AWAY)} == {HOME: HOME, AWAY: AWAY}
+
+    for region in (HOME, AWAY):
+        world.operate(region, "lost", LIAR, "--successor", HOME)
+    world.operate(HOME, "takeover", LIAR)
+    for region in (HOME, AWAY):
+        world.operate(region, "found", LIAR)
+    deployment.wait_until(lambda: world.row(AWAY)["told_lost"] != "[]", seconds=60)
+    world.operate(AWAY, "rejoin", HOME)
+    world.operate(HOME, "take-back", AWAY)
+    deployment.wait_until(lambda: world.view(AWAY) == world.view(HOME), seconds=60)
+    assert world.view(AWAY)["primary"] == HOME
     with deployment.client(HOME, "app") as app:
         blob = app.encrypt(key_id=world.key_id, plaintext=b"one set").ciphertext_blob
     with deployment.client(AWAY, "app") as app:

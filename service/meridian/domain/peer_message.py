@@ -138,6 +138,8 @@ class SetDigest:
     """Whether the sender's operator lets it join a later generation."""
     receiver_serial: str
     """Of the receiver's membership as the sender knows it."""
+    state_hash: bytes
+    """Of the state as it was signed; empty where there is none, or of a release that did not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class SecurityEvent(StrEnum):
     """A process for work that keeps the interpreter ended by itself, or was ended because it did not answer; the subject is its task."""
     SET_GONE_ON = "SetGoneOn"
     """Signed states have shown that a set of related keys goes on without this Region; the subject is the Region that leads it on."""
+    SET_SIGNED_TWICE = "SetSignedTwice"
+    """Another Region has signed two different states of a set of related keys as the same one; the subject is that Region."""
     SIGN_IN_FAULT = "SignInFault"
     """Nobody could sign in to the console for a moment: its identity provider cannot be reached or answers wrongly, or too many were
     signing in. The details say which."""

@@ -6,13 +6,10 @@ Source: docs/spec/multi-region.md, digests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from typing import Final, NamedTuple
 
-from meridian.domain.key import Key
-from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow, Stamp, Term
+from meridian.domain.multi_region import Member, MemberStatus, RowStatus, SetRow
 from meridian.domain.peer_message import DeliverGone, SetComparison, SetDigest
 from meridian.domain.peers import PeerRegion
 from meridian.ports.key_directory import KeyDirectory
@@ -20,6 +17,7 @@ from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.admit_sender import require_account
+from meridian.replication.digests import UNKNOWN, Known, digest_for, materials_hash, says_another
 from meridian.replication.gone_on import note_gone_on
 from meridian.replication.publish import HELD, SET_STATE
 from meridian.replication.query_regions import AskRegions
@@ -36,7 +34,6 @@ QUESTIONS_PER_ROUND: Final = 16
 START: Final = ("", "")
 ENTRIES_PER_TRANSACTION: Final = 16
 """So that other writers come in between."""
-UNKNOWN: Final = Stamp(Term(0, "", 0), 0)
 REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 """What a comparison finds was asked for by nobody."""
 
@@ -46,18 +43,6 @@ SetRowAside = Callable[[tuple[str, str], BaseException], None]
 
 class RestoredUnannounced(Exception):
     """Another Region shows a state that this one has signed and does not know: its database is an older one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A set as this Region knows it, with what is stored of its key."""
-
-    row: SetRow
-    key: Key | None
-
-    @property
-    def stamp(self) -> Stamp:
-        return self.row.view.stamp if self.row.view is not None else UNKNOWN
 
 
 class Round(NamedTuple):
@@ -74,15 +59,6 @@ class Answered(NamedTuple):
 
     comparison: SetComparison
     is_passed_on: bool = False
-
-
-def materials_hash(material_ids: Sequence[str]) -> bytes:
-    """Equal for equal sets of materials."""
-    return sha256("".join(sorted(material_ids)).encode()).digest()
-
-
-def _present(key: Key | None) -> list[str]:
-    return [m.material_id for m in key.materials if m.is_present] if key is not None else []
 
 
 class Compare:
@@ -128,7 +104,7 @@ class Compare:
             for account, key_id, fault in page.unreadable:
                 self._set_aside((account, key_id), ValueError(fault))
             if known:
-                comparisons = await self._peer.compare(region, self._identity.incarnation, [self._digest(each, region) for each in known])
+                comparisons = await self._peer.compare(region, self._identity.incarnation, [digest_for(each, region) for each in known])
                 for each, answer in zip(known, comparisons, strict=True):
                     is_quoted, is_later = self._is_quoted(each.row, answer), _quotes_generation(each.row, answer)
                     if (is_quoted or is_later) and not questions:
@@ -152,20 +128,6 @@ class Compare:
         except (ValueError, TypeError, KeyError) as fault:  # what is stored of this key was written by no release
             self._set_aside((row.account, row.key_id), fault)
             return None
-
-    def _digest(self, known: Known, region: str) -> SetDigest:
-        row = known.row
-        joins = bool(row.lost or row.rejoin)
-        member = row.view.find_member(region) if row.view is not None else None
-        return SetDigest(
-            account=row.account,
-            key_id=row.key_id,
-            serial=row.serial,
-            stamp=known.stamp,
-            materials_hash=materials_hash(_present(known.key)),
-            joins_later_generation=joins,
-            receiver_serial=member.serial if member is not None else "",
-        )
 
     async def _note(self, region: str, each: Known, answer: SetComparison) -> bool:
         if answer.is_gone:
@@ -276,9 +238,11 @@ class Compare:
             same_reign = mine.term.reign == digest.stamp.term.reign
             joins = same_reign or digest.joins_later_generation
             return Answered(SetComparison(mine), is_passed_on=joins and member.status is not MemberStatus.OFF)
+        is_passed_on = says_another(row, digest) and member.status is not MemberStatus.OFF  # whoever is shown both hears who signed twice
         joins = bool(row.lost or row.rejoin)
         behind = mine < digest.stamp and (mine.term.reign == digest.stamp.term.reign or joins)
-        return Answered(SetComparison(mine, is_behind=behind, tell_held=mine == digest.stamp and self._lacks_word(row, member, digest)))
+        tell_held = mine == digest.stamp and self._lacks_word(row, member, digest)
+        return Answered(SetComparison(mine, is_behind=behind, tell_held=tell_held), is_passed_on)
 
     def _lacks_word(self, row: SetRow, member: Member, digest: SetDigest) -> bool:
         """Whether this Region, as primary, has not heard what the member holds."""

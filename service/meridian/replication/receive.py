@@ -26,7 +26,7 @@ from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.admit_sender import require_ended_here, require_heard, require_member
 from meridian.replication.change_rate import ChangeRate
-from meridian.replication.gone_on import note_split
+from meridian.replication.gone_on import NotAdopted
 from meridian.replication.publish import GONE, HELD, as_primary, publish, with_shared_part, with_view
 from meridian.replication.record_news import record_news
 from meridian.replication.refusals import Refusals
@@ -66,6 +66,7 @@ class ApplyMessages:
         self._verify = verify
         self._refusals = refusals
         self._day_seconds = day_seconds
+        self._not_adopted = NotAdopted(store, verify, refusals, identity.region)
         self._changes = ChangeRate(clock, refusals)
 
     # ---- a newer state of a set
@@ -83,11 +84,8 @@ class ApplyMessages:
             self._verify.require_known_primary(told)
             links = message.links if await self._has_place(peer, message, signed) else ()
             earlier = await asyncio.to_thread(self._verify.read_links, links, signed.account, signed.key_id)
-            try:
-                return await self._apply(peer, message, signed, told, earlier)
-            except NotBelieved:
-                await note_split(self._store, self._refusals, self._identity.region, signed, told)
-                raise
+            await self._not_adopted.note_after(self._apply(peer, message, signed, told, earlier), signed, told, earlier)
+        return True
 
     async def _has_place(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState) -> bool:
         """Whether there is a place that the state may be meant for, before anything that came along is opened. Raises: NotBelieved."""
@@ -100,6 +98,7 @@ class ApplyMessages:
         return False
 
     async def _apply(self, peer: PeerRegion, message: DeliverSetState, signed: SignedSetState, told: Told, earlier: list[Told]) -> bool:
+        """Returns false for a state that is no news."""
         async with self._store.transaction() as uow:
             row = await uow.key_sets.find(signed.account, signed.key_id)
             await require_heard(uow, row, peer, signed.account, message.incarnation)
@@ -110,7 +109,7 @@ class ApplyMessages:
             known = self._verify.read_links(row.links, row.account, row.key_id) if row.rejoin else []
             shown = [*earlier, *known]
             if not await self._is_news(uow, row, peer, told, shown, message.serial):
-                return True
+                return False
             self._changes.draw(peer.region, row.account, row.key_id)
             grown = self._with_materials(peer, message, signed, key)
             adopted = self._adopt(row, told, shown, message.serial, grown)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from meridian.domain.multi_region import ToldLost
 from meridian.errors import AccessDeniedException
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
-from meridian.replication.sets.claims import NotBelieved
+from meridian.replication.sets.claims import NotBelieved, Told
 
 
 class Refusals:
@@ -27,6 +27,13 @@ class Refusals:
         """Report that signed states have shown how this set goes on without this Region."""
         self._events.report(
             SecurityEvent.SET_GONE_ON, subject=shown.region, account=account, keyId=key_id, generation=str(shown.generation)
+        )
+
+    def tell_signed_twice(self, account: str, key_id: str, shown: Told) -> None:
+        """Report that a Region has signed two different states of this set under one stamp."""
+        (generation, _, number), version = shown.state.stamp
+        self._events.report(
+            SecurityEvent.SET_SIGNED_TWICE, subject=shown.signer, account=account, keyId=key_id, state=f"{generation}.{number}.{version}"
         )
 
     def tell_too_many_changes(self, peer: str, account: str, key_id: str, refused: int) -> None:

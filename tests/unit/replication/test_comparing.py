@@ -43,7 +43,7 @@ def run(tmp_path: Path, empty: Path, test: Callable[[InProcessRegion, InProcessR
 
 
 def digest(number: int, *, key_id: str = "", serial: str = "c" * 64) -> SetDigest:
-    return SetDigest(ACCOUNT, key_id or f"mrk-{number:032x}", serial, UNKNOWN, b"x" * 32, False, "d" * 64)
+    return SetDigest(ACCOUNT, key_id or f"mrk-{number:032x}", serial, UNKNOWN, b"x" * 32, False, "d" * 64, b"")
 
 
 def count_transactions(region: InProcessRegion, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -160,7 +160,7 @@ def test_a_member_that_is_behind_is_still_sent_the_state(tmp_path: Path, empty: 
         assert row.view is not None
         member = row.view.find_member(AWAY)
         assert member is not None
-        earlier = SetDigest(ACCOUNT, KEY_ID, member.serial, row.view.stamp._replace(version=0), b"x" * 32, False, row.serial)
+        earlier = SetDigest(ACCOUNT, KEY_ID, member.serial, row.view.stamp._replace(version=0), b"x" * 32, False, row.serial, b"")
         begun = count_transactions(home, monkeypatch)
         await home.compare.answer(home.peers[AWAY], 0, [earlier, digest(7)])
         assert len(begun) == 1

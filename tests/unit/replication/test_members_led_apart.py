@@ -215,8 +215,11 @@ def test_two_members_that_were_both_named_primary_are_one_set_again_after_the_ta
         term = away.view.term._replace(number=away.view.term.number + 1)
         await apart.tells_home(replace(away.view, term=term, version=0, primary=HOME, issuer=LIAR))
         await apart.tells_away(replace(away.view, term=term, version=0, primary=AWAY, issuer=LIAR))
+        assert not apart.home.events.signed_twice()
+        await apart.rounds(2)
         for region, name in ((apart.home, HOME), (apart.away, AWAY)):
             assert (await apart.row(region)).acts_as_primary(name)
+            assert region.events.signed_twice() == {LIAR}, "that there are two is told in both"
             await region.say(words.declaring_lost(HOME), LIAR)
         await apart.home.say(words.asking(OperatorWord.TAKE_OVER), LIAR)
         await apart.rounds(4)
@@ -228,5 +231,38 @@ def test_two_members_that_were_both_named_primary_are_one_set_again_after_the_ta
         await apart.home.say(words.asking(OperatorWord.TAKE_BACK), AWAY)
         await apart.rounds(5)
         await apart.require_one(HOME)
+
+    run(tmp_path, test)
+
+
+def test_two_states_under_one_stamp_are_told_and_the_first_stays(tmp_path: Path) -> None:
+    """One Region is shown both; then each of two is shown one of them, and they hear it of each other."""
+
+    async def test(apart: Apart) -> None:
+        away = await apart.row(apart.away)
+        assert away.view is not None
+        another = replace(away.view, rotation_period_in_days=100)
+        await apart.tells_away(away.view)  # as it was, signed anew
+        assert not apart.away.events.signed_twice()
+        await apart.tells_away(another)
+        assert apart.away.events.signed_twice() == {LIAR}
+        assert (await apart.row(apart.away)).view == away.view
+        await apart.rounds(2)
+        assert (await apart.row(apart.home)).view == away.view
+        assert not apart.home.events.signed_twice()
+
+        first = replace(away.view, version=2)
+        await apart.tells(apart.home, first)
+        await apart.tells_away(replace(first, rotation_period_in_days=200))
+        apart.away.events.reported.clear()
+        kept = [(await apart.row(region)).view for region in (apart.home, apart.away)]
+        await apart.rounds(4)
+        assert [(await apart.row(region)).view for region in (apart.home, apart.away)] == kept
+        assert apart.home.events.signed_twice() == apart.away.events.signed_twice() == {LIAR}
+        assert not apart.home.events.rules(AWAY) | apart.away.events.rules(HOME), "who passed it on is not blamed"
+
+        await apart.tells_away(replace(first, version=3))  # what follows both ends it
+        await apart.rounds(3)
+        await apart.require_one(LIAR)
 
     run(tmp_path, test)

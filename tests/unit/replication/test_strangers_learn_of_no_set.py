@@ -53,7 +53,7 @@ async def ask_for_place(home: InProcessRegion, evil: HostileRegion) -> object:
 
 
 async def ask_to_compare(home: InProcessRegion, evil: HostileRegion) -> object:
-    digest = SetDigest(ACCOUNT, KEY_ID, "d" * 64, Stamp(FAR, 1), b"h" * 32, joins_later_generation=True, receiver_serial="e" * 64)
+    digest = SetDigest(ACCOUNT, KEY_ID, "d" * 64, Stamp(FAR, 1), b"h" * 32, True, "e" * 64, b"")
     return await home.compare.answer(home.peers[EVIL], evil.identity.incarnation, [digest])
 
 

@@ -886,6 +886,7 @@ class SetDigest(_message.Message):
     MATERIALS_HASH_FIELD_NUMBER: _builtins.int
     JOINS_LATER_GENERATION_FIELD_NUMBER: _builtins.int
     RECEIVER_SERIAL_FIELD_NUMBER: _builtins.int
+    STATE_HASH_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
     """Serial of the sender's membership."""
     term_generation: _builtins.int
@@ -902,6 +903,8 @@ class SetDigest(_message.Message):
     """The sender's operator lets it join a later generation."""
     receiver_serial: _builtins.str
     """Serial of the receiver's membership as the sender knows it."""
+    state_hash: _builtins.bytes
+    """SHA-256 over the sender's state as it was signed; empty where there is none."""
     @_builtins.property
     def set(self) -> Global___KeySetName:
         """The set."""
@@ -918,10 +921,11 @@ class SetDigest(_message.Message):
         materials_hash: _builtins.bytes = ...,
         joins_later_generation: _builtins.bool = ...,
         receiver_serial: _builtins.str = ...,
+        state_hash: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["set", b"set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["joins_later_generation", b"joins_later_generation", "materials_hash", b"materials_hash", "receiver_serial", b"receiver_serial", "serial", b"serial", "set", b"set", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["joins_later_generation", b"joins_later_generation", "materials_hash", b"materials_hash", "receiver_serial", b"receiver_serial", "serial", b"serial", "set", b"set", "state_hash", b"state_hash", "term_generation", b"term_generation", "term_number", b"term_number", "term_origin", b"term_origin", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

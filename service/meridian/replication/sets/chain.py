@@ -91,6 +91,14 @@ def reached(starts: Iterable[Told], pool: Collection[Told], *, across_generation
     return paths
 
 
+def signed_twice(known: Iterable[Told], shown: Iterable[Told]) -> Told | None:
+    """Of what is shown the state whose signer has signed another one that is known, under the same stamp and in the same life of its
+    database: its word alone leads two members apart. Of a farewell nothing follows."""
+    said = {(each.signer, each.incarnation, each.state.stamp): each.state for each in known if each.speaks_for_its_term}
+    found = (each for each in shown if each.speaks_for_its_term)
+    return next((each for each in found if said.get((each.signer, each.incarnation, each.state.stamp), each.state) != each.state), None)
+
+
 def kept_links(links: Iterable[TermLink], path: Iterable[Told]) -> tuple[TermLink, ...]:
     """These links and those of a chain that others will ask for: the beginnings of terms, the last states of generations, farewells."""
     steps = list(path)

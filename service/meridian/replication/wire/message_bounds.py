@@ -73,6 +73,7 @@ LENGTHS: Final = {
     "signed_offer": 1_024,
     "signed_state": SIGNED,
     "source_ip": 64,
+    "state_hash": 32,
     "status": 16,
     "subject": 2_048,
     "successor": REGION,

@@ -24,6 +24,7 @@ def digest_message(digest: SetDigest) -> wire.SetDigest:
         materials_hash=digest.materials_hash,
         joins_later_generation=digest.joins_later_generation,
         receiver_serial=digest.receiver_serial,
+        state_hash=digest.state_hash,
     )
 
 
@@ -38,6 +39,7 @@ def digest_of(message: wire.SetDigest) -> SetDigest:
         materials_hash=message.materials_hash,
         joins_later_generation=message.joins_later_generation,
         receiver_serial=message.receiver_serial,
+        state_hash=message.state_hash,
     )
 
 
