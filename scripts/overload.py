@@ -40,18 +40,19 @@ STREAMS = 100 * CHANNELS
 """As many calls as a server takes of so many connections at once."""
 IN_FLIGHT = (4, 8, 16, 32, 64, 128)
 PAUSE_SECONDS = 0.02
+FIRST_PAUSE_SECONDS = 0.1
 SIGN = {"key_spec": t.KEY_SPEC_RSA_4096, "key_usage": t.KEY_USAGE_TYPE_SIGN_VERIFY}
 RSA_PSS = t.SIGNING_ALGORITHM_SPEC_RSASSA_PSS_SHA_256
 
 
 def advice_of(refusal: grpc.aio.AioRpcError) -> float:
-    """The seconds of its RetryInfo; none where it has none."""
+    """The seconds of its RetryInfo; where it has none, what the client library waits before it sends a call again."""
     call: Any = refusal
     status, info = rpc_status.from_call(call), error_details_pb2.RetryInfo()
     for detail in status.details if status is not None else ():
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
             return float(info.retry_delay.ToTimedelta().total_seconds())
-    return 0.0
+    return FIRST_PAUSE_SECONDS
 
 
 @dataclass
@@ -62,10 +63,16 @@ class Outcome:
     answered: list[float] = field(default_factory=list)
     """How long each call took that was answered, in seconds."""
     others: Counter[str] = field(default_factory=Counter)
+    answered_in_time: int = 0
+    """Before the seconds had passed; those who wait after a refusal end later, and call no more."""
 
     @property
     def goodput(self) -> float:
-        return len(self.answered) / self.seconds
+        return self.answered_in_time / self.seconds
+
+    def end_in_time(self) -> None:
+        """The seconds have passed."""
+        self.answered_in_time = len(self.answered)
 
     @property
     def offered(self) -> float:
@@ -109,6 +116,7 @@ class Load:
         less."""
         began = time.perf_counter()
         outcome = Outcome(seconds)
+        asyncio.get_running_loop().call_later(seconds, outcome.end_in_time)
 
         async def caller() -> None:
             while time.perf_counter() - began < seconds:
@@ -117,7 +125,6 @@ class Load:
                     await asyncio.sleep(pause + advised * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
         await asyncio.gather(*[caller() for _ in range(in_flight)])
-        outcome.seconds = time.perf_counter() - began
         return outcome
 
     async def offered(self, per_second: float, seconds: float) -> Outcome:
@@ -131,7 +138,7 @@ class Load:
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
             await asyncio.sleep(0.001)
-        outcome.seconds = time.perf_counter() - began
+        outcome.end_in_time()
         await asyncio.gather(*under_way)
         return outcome
 

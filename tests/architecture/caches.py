@@ -238,6 +238,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "transport/envoy/arrival.py _read": Bounded("CERTIFICATES_KEPT", 16 * 1024, "a client certificate as Envoy shows it"),
     "transport/envoy/departures.py Departures._open": Ours("calls that are answered now"),
     "transport/grpc_health.py GrpcHealth._watches": Ours("watches that are open, `WATCHES_MAX` of them"),
+    "transport/error_table.py _throttled": Bounded("THROTTLED_KEPT", 32, "seconds to wait"),
     "transport/grpc_interceptor.py CallInterceptor._wrapped": CONTRACT,
     "transport/http1/head.py HeadLines._headers": Ours("one head, whose size is bounded"),
     "transport/http1/server.py HttpServer._arriving": CONNECTIONS,

@@ -16,7 +16,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
-from math import inf
+from math import ceil, inf
 from typing import Final
 
 PATIENCE_SECONDS: Final = 0.1
@@ -32,6 +32,13 @@ PROMPT_MAX: Final = 50
 """Refusals of one account within `RETRY_SECONDS` that are answered at once. Each further so many are held back for as long again."""
 HELD_TIMES_MAX: Final = 4
 """How often `RETRY_SECONDS` a refusal is held back at most."""
+SPREAD: Final = 0.25
+"""Of that time, by so much at most a refusal is answered sooner: those that came together do not come back together, all before the next
+call of somebody else."""
+GOLDEN: Final = 0.618034
+"""Its multiples, whole numbers taken off, lie evenly however many they are."""
+ADVISED_TIMES: Final = 2
+"""Whose refusal was held back may come again after so many times as long: where a crowd is refused, all that it costs is that it comes."""
 HELD_MAX: Final = 2_000
 """Refusals that are held back at once, of all accounts."""
 
@@ -257,11 +264,17 @@ class HeldRefusals:
         if self._counts[account] <= PROMPT_MAX or self._held >= HELD_MAX:
             return 0.0
         self._held += 1
-        return min(self._counts[account] // PROMPT_MAX, HELD_TIMES_MAX) * RETRY_SECONDS
+        longest = min(self._counts[account] // PROMPT_MAX, HELD_TIMES_MAX) * RETRY_SECONDS
+        return longest * (1 - SPREAD * (self._counts[account] * GOLDEN % 1))
 
     def end(self) -> None:
         """One is held back no more."""
         self._held -= 1
+
+
+def advice_after(held_seconds: float) -> float:
+    """When a call may come again whose refusal was held back for so long: a few values alone, since callers spread themselves."""
+    return ADVISED_TIMES * RETRY_SECONDS * ceil(held_seconds / RETRY_SECONDS)
 
 
 def _end_waiting(place: Place, standing: Standing) -> None:

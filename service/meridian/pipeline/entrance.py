@@ -16,7 +16,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
-from meridian.domain.gates import PACING, RETRY_SECONDS, WORK, WORKING_MAX, Gate, GateName, HeldRefusals, Place, Priority, Standing
+from meridian.domain.gates import (
+    PACING,
+    RETRY_SECONDS,
+    WORK,
+    WORKING_MAX,
+    Gate,
+    GateName,
+    HeldRefusals,
+    Place,
+    Priority,
+    Standing,
+    advice_after,
+)
 from meridian.errors import CUTS, KmsError, ThrottlingException
 from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.telemetry import Telemetry
@@ -103,7 +115,7 @@ class Entrance:
     async def refuse(self, call: Call, refusal: KmsError) -> None:
         """Tell that the call is not let in; return when its caller may hear of it."""
         self.tell(call, refusal)
-        await self._hold_back(call)
+        await self._hold_back(call, refusal)
 
     def tell(self, call: Call, refusal: KmsError) -> None:
         """Count a call that is not let in, and tell it together with others."""
@@ -157,12 +169,14 @@ class Entrance:
         if place.standing is Standing.REFUSED:
             raise ThrottlingException(retry_after_seconds=RETRY_SECONDS)
 
-    async def _hold_back(self, call: Call) -> None:
+    async def _hold_back(self, call: Call, refusal: KmsError) -> None:
         """Return when a refusal may be answered; at once where the call's time is over."""
         account = "" if call.principal is None else call.principal.account
         seconds = self._held.begin(account, self._clock.monotonic())
         if not seconds:
             return
+        if isinstance(refusal, ThrottlingException):
+            refusal.retry_after_seconds = max(refusal.retry_after_seconds, advice_after(seconds))
         try:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError:

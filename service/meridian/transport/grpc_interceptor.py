@@ -8,10 +8,9 @@ this file knows a gRPC context.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import grpc
-from grpc_status import rpc_status
 
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
@@ -21,9 +20,12 @@ from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.transport.call_edge import REQUEST_ID, CallEdge, Walk
-from meridian.transport.error_table import status_of
+from meridian.transport.error_table import sent_status
 from meridian.transport.grpc_evidence import evidence_of
 from meridian.transport.under_way import CallTime
+
+CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+DETAILS: Final = "grpc-status-details-bin"
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -95,7 +97,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
 
 async def _abort(context: Any, failure: KmsError, request_id: str) -> NoReturn:
-    context.set_trailing_metadata(((REQUEST_ID, request_id),))
-    status = rpc_status.to_status(status_of(failure, request_id))
-    await context.abort(status.code, status.details, ((REQUEST_ID, request_id), *status.trailing_metadata))
+    status = sent_status(failure, request_id)
+    await context.abort(CODES[status.code], status.message, ((REQUEST_ID, request_id), (DETAILS, status.details)))
     raise AssertionError("abort returned")

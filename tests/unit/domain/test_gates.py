@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from math import ceil
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meridian.domain.gates import (
+    ADVISED_TIMES,
     EASY,
     HELD_MAX,
     HELD_TIMES_MAX,
@@ -13,6 +17,7 @@ from meridian.domain.gates import (
     PATIENCE_SECONDS,
     PROMPT_MAX,
     RETRY_SECONDS,
+    SPREAD,
     WORKING_MAX,
     Gate,
     GateName,
@@ -20,6 +25,7 @@ from meridian.domain.gates import (
     Place,
     Priority,
     Standing,
+    advice_after,
 )
 
 DECRYPT, ENCRYPT, LIST = Priority.DECRYPT, Priority.ENCRYPT, Priority.LIST
@@ -170,7 +176,7 @@ def test_who_gives_up_in_the_midst_of_his_account_s_queue_leaves_the_others_in_t
 def test_who_does_not_heed_refusals_gets_them_late_and_nobody_else_does() -> None:
     held = HeldRefusals()
     assert [held.begin("a", NOW) for _ in range(PROMPT_MAX)] == [0.0] * PROMPT_MAX
-    assert held.begin("a", NOW) == RETRY_SECONDS
+    assert RETRY_SECONDS * (1 - SPREAD) <= held.begin("a", NOW) <= RETRY_SECONDS
     assert not held.begin("b", NOW)
     assert not held.begin("a", NOW + RETRY_SECONDS), "it counts anew"
 
@@ -178,9 +184,19 @@ def test_who_does_not_heed_refusals_gets_them_late_and_nobody_else_does() -> Non
 def test_the_more_refusals_an_account_gets_the_longer_each_is_held_back_up_to_a_bound() -> None:
     held = HeldRefusals()
     seconds = [held.begin("a", NOW) for _ in range(9 * PROMPT_MAX)]
-    steps = [seconds[number * PROMPT_MAX + PROMPT_MAX // 2] / RETRY_SECONDS for number in range(9)]
+    steps = [ceil(seconds[number * PROMPT_MAX + PROMPT_MAX // 2] / RETRY_SECONDS) for number in range(9)]
     assert steps == [0, 1, 2, 3, 4, 4, 4, 4, 4]
-    assert max(seconds) == HELD_TIMES_MAX * RETRY_SECONDS
+    assert HELD_TIMES_MAX * RETRY_SECONDS * 0.99 < max(seconds) <= HELD_TIMES_MAX * RETRY_SECONDS
+
+
+def test_refusals_of_a_moment_are_answered_evenly_over_a_while() -> None:
+    held = HeldRefusals()
+    longest = HELD_TIMES_MAX * RETRY_SECONDS
+    seconds = sorted([held.begin("a", NOW) for _ in range(9 * PROMPT_MAX)][-4 * PROMPT_MAX :])
+    assert seconds[0] >= longest * (1 - SPREAD)
+    assert {advice_after(each) for each in seconds} == {ADVISED_TIMES * longest}, "callers spread themselves"
+    even = longest * SPREAD / len(seconds)
+    assert max(later - sooner for sooner, later in pairwise(seconds)) < 3 * even, "no moment has many of them"
 
 
 def test_calls_that_only_the_loop_makes_are_fewer_at_work_sooner_than_those_that_wait_for_more() -> None:

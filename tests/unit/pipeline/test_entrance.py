@@ -15,7 +15,7 @@ from tests.stepped_clock import SteppedClock
 from meridian.adapters.traces import Untraced
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import served_rpcs
-from meridian.domain.gates import PATIENCE_SECONDS, PROMPT_MAX, RETRY_SECONDS, WORKING_MAX, GateName
+from meridian.domain.gates import ADVISED_TIMES, PATIENCE_SECONDS, PROMPT_MAX, RETRY_SECONDS, WORKING_MAX, GateName
 from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.kms.v1 import types_pb2 as t
@@ -200,9 +200,12 @@ def test_a_flood_that_does_not_heed_refusals_gets_them_late_but_for_a_call_whose
         late, over, other = await stage.begin(call_of("Sign"), call_of("Sign"), call_of("Sign", OTHER))
         assert [task.done() for task in (*prompt, late, over)] == [True] * PROMPT_MAX + [False, False]
         over.cancel()
+        advised = []
         for task in (*prompt, over, late):
-            with pytest.raises(ThrottlingException):
+            with pytest.raises(ThrottlingException) as refused:
                 await task
+            advised.append(refused.value.retry_after_seconds)
+        assert advised == [RETRY_SECONDS] * PROMPT_MAX + [ADVISED_TIMES * RETRY_SECONDS] * 2, "who is held back is to come later, too"
         with pytest.raises(ThrottlingException):
             await other
         stage.opened.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import grpc
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from meridian.client.statuses import error_of
 from meridian.domain.foreign_text import cut_encoded
 from meridian.errors import MalformedPolicyDocumentException, ThrottlingException, ValidationException
-from meridian.transport.error_table import status_of
+from meridian.transport.error_table import sent_status, status_of
 
 TRAILERS = 8 * 1024
 OTHER_TRAILERS = 1024
@@ -36,6 +37,16 @@ def test_the_trailers_of_any_refusal_hold(text: str, fields: list[tuple[str, str
         info = error_details_pb2.ErrorInfo()
         assert status.details[0].Unpack(info)
         assert info.reason == type(error).__name__
+
+
+@given(st.floats(0, 90) | st.just(0.5), st.uuids())
+def test_what_is_made_once_for_all_refusals_is_what_would_be_made_for_each(seconds: float, request_id: UUID) -> None:
+    bare, of_key = ThrottlingException(seconds), ThrottlingException(seconds)
+    of_key.key_arn = "arn:aws:kms:us-east-1:111122223333:key/x"
+    for error in (bare, of_key, ThrottlingException(seconds, reason="in the log alone"), ValidationException("x")):
+        for said in (str(request_id), "", "short"):
+            status = status_of(error, said)
+            assert sent_status(error, said) == (status.code, status.message, status.SerializeToString())
 
 
 @given(TEXTS, st.integers(9, 3000))

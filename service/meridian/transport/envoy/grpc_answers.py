@@ -8,7 +8,7 @@ from typing import Any, Final
 from meridian.errors import KmsError
 from meridian.transport.call_edge import REQUEST_ID
 from meridian.transport.envoy.grpc_frames import ACCEPTED, CONTENT_TYPE, binary, framed, message_text
-from meridian.transport.error_table import status_of
+from meridian.transport.error_table import sent_status
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -41,8 +41,8 @@ async def refuse(send: Send, code: int, text: str, *more: tuple[bytes, bytes]) -
 
 async def refuse_call(send: Send, error: KmsError, request_id: str) -> None:
     """A status with its details. Source: google.rpc.Status in `grpc-status-details-bin`."""
-    status = status_of(error, request_id)
-    details = (b"grpc-status-details-bin", binary(status.SerializeToString()))
+    status = sent_status(error, request_id)
+    details = (b"grpc-status-details-bin", binary(status.details))
     await refuse(send, status.code, status.message, details, (ID, request_id.encode()))
 
 
