@@ -16,7 +16,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
-from math import inf
+from math import ceil, inf
 from typing import Final
 
 PATIENCE_SECONDS: Final = 0.1
@@ -271,6 +271,11 @@ class HeldRefusals:
     def end(self) -> None:
         """One is held back no more."""
         self._held -= 1
+
+
+def advice_after(held_seconds: float) -> float:
+    """When a call may come again whose refusal was held back for so long: a few values alone, since callers spread themselves."""
+    return ADVISED_TIMES * RETRY_SECONDS * ceil(held_seconds / RETRY_SECONDS)
 
 
 def _end_waiting(place: Place, standing: Standing) -> None:

@@ -17,7 +17,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.gates import (
-    ADVISED_TIMES,
     PACING,
     RETRY_SECONDS,
     WORK,
@@ -28,6 +27,7 @@ from meridian.domain.gates import (
     Place,
     Priority,
     Standing,
+    advice_after,
 )
 from meridian.errors import CUTS, KmsError, ThrottlingException
 from meridian.pipeline.call_spans import CallSpans
@@ -175,7 +175,7 @@ class Entrance:
         if not seconds:
             return
         if isinstance(refusal, ThrottlingException):
-            refusal.retry_after_seconds = max(refusal.retry_after_seconds, ADVISED_TIMES * seconds)
+            refusal.retry_after_seconds = max(refusal.retry_after_seconds, advice_after(seconds))
         try:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError:

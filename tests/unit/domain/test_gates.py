@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meridian.domain.gates import (
+    ADVISED_TIMES,
     EASY,
     HELD_MAX,
     HELD_TIMES_MAX,
@@ -24,6 +25,7 @@ from meridian.domain.gates import (
     Place,
     Priority,
     Standing,
+    advice_after,
 )
 
 DECRYPT, ENCRYPT, LIST = Priority.DECRYPT, Priority.ENCRYPT, Priority.LIST
@@ -192,6 +194,7 @@ def test_refusals_of_a_moment_are_answered_evenly_over_a_while() -> None:
     longest = HELD_TIMES_MAX * RETRY_SECONDS
     seconds = sorted([held.begin("a", NOW) for _ in range(9 * PROMPT_MAX)][-4 * PROMPT_MAX :])
     assert seconds[0] >= longest * (1 - SPREAD)
+    assert {advice_after(each) for each in seconds} == {ADVISED_TIMES * longest}, "callers spread themselves"
     even = longest * SPREAD / len(seconds)
     assert max(later - sooner for sooner, later in pairwise(seconds)) < 3 * even, "no moment has many of them"
 
