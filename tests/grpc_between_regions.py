@@ -45,7 +45,7 @@ def _server(region: InProcessRegion, shown: Shown) -> tuple[grpc.aio.Server, int
     calls = PeerCalls(
         peers=known, identity=region.identity, clock=region.clock, events=events, refusals=Refusals(events), traces=Untraced()
     )
-    sets = SetAnswers(region.messages, region.compare, region.answers)
+    sets = SetAnswers(region.messages, region.places, region.compare, region.answers)
     service = ReplicationServer(calls, region.prepared, sets, region.engine.envelopes, region.clock)
     server = make_peer_server(service, 16, [], is_shared=False)
     pair = [(shown.private_key, shown.certificate)]

@@ -67,7 +67,7 @@ class HostileRegion(InProcessRegion):
 
     def wire(self) -> None:
         self.line = Line(self.network, self.name)
-        self.compare = self.answers = self.messages = self  # type: ignore[assignment]  # it answers all that is asked, itself
+        self.compare = self.answers = self.messages = self.places = self  # type: ignore[assignment]  # it answers all that is asked, itself
         self.peers = {
             name: PeerRegion(name, "", "", region.engine.envelopes.transport_fingerprint(), frozenset({ACCOUNT}))
             for name, region in self.network.regions.items()
@@ -111,7 +111,7 @@ class HostileRegion(InProcessRegion):
             await victim.answers.get_materials(peer, ACCOUNT, KEY_ID, [m.material_id for m in row.view.materials] if row.view else [], 1, 0)
             given.append("material")
         with contextlib.suppress(KmsError):
-            await victim.messages.resolve(peer, ACCOUNT, KEY_ID, row.serial)
+            await victim.places.resolve(peer, ACCOUNT, KEY_ID, row.serial)
             given.append("a place")
         digest = SetDigest(ACCOUNT, KEY_ID, SERIAL, Stamp(Term(99, "", 0), 0), b"", True, SERIAL, b"")
         if (await victim.compare.answer(peer, 0, [digest]))[0] != SetComparison(Stamp(Term(0, "", 0), 0), is_gone=True):

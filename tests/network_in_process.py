@@ -104,7 +104,7 @@ class Line:
         return await self._call(region, lambda other, peer: getattr(other.messages, method)(peer, message))
 
     async def resolve(self, region: str, account: str, key_id: str, serial: str) -> bool:
-        return bool(await self._call(region, lambda other, peer: other.messages.resolve(peer, account, key_id, serial)))
+        return bool(await self._call(region, lambda other, peer: other.places.resolve(peer, account, key_id, serial)))
 
     async def compare(self, region: str, incarnation: int, digests: Sequence[SetDigest]) -> Sequence[SetComparison]:
         answer = list(await self._call(region, lambda other, peer: other.compare.answer(peer, incarnation, digests)))

@@ -30,13 +30,16 @@ from meridian.operations.store_keys import KeysInStores
 from meridian.ports.security_events import SecurityEvent
 from meridian.ports.store.region import RegionIdentity
 from meridian.replication.answer_regions import AnswerRegions
+from meridian.replication.change_sets import ChangeSets
 from meridian.replication.compare import Compare, RestoredUnannounced
 from meridian.replication.delete_key import Leave
-from meridian.replication.publish import SetPublisher, publish, shared_materials, with_view
+from meridian.replication.other_regions import OtherRegions
+from meridian.replication.publish import SetIssuer, SetPublisher, shared_materials, with_view
 from meridian.replication.query_regions import AskRegions
-from meridian.replication.receive import ApplyMessages
+from meridian.replication.receive import AfterCommit, ApplyMessages
 from meridian.replication.recover_sets import MendSets
 from meridian.replication.refusals import Refusals
+from meridian.replication.resolve_places import ResolvePlaces
 from meridian.replication.send import Dispatch
 from meridian.replication.sets.state import SetRefusal, add_member, found_set, hand_over, reserve
 from meridian.replication.verify_peer import Verify
@@ -140,20 +143,21 @@ class InProcessRegion:
         self.trail = unheard
         store, engine, identity, clock, entropy = self.store, self.engine, self.identity, self.clock, OsEntropy()
         verify = Verify(envelopes=engine.envelopes, identity=identity, peers=self.peers)
-        common: dict[str, Any] = {
-            "store": store,
-            "envelopes": engine.envelopes,
-            "identity": identity,
-            "directory": unheard,
-            "trail": unheard,
-        }
+        issuer = self.issuer = SetIssuer(engine.envelopes, unheard, identity)
+        others = OtherRegions(line, frozenset(peers))
         self.refusals = Refusals(self.events)
         told: dict[str, Any] = {"refusals": self.refusals}
         self.messages = ApplyMessages(
-            serials=engine.serials, **common, **told, clock=clock, wake_outbox=lambda: None, verify=verify, day_seconds=0.001
+            store=store,
+            sets=ChangeSets(issuer, clock, 0.001),
+            verify=verify,
+            clock=clock,
+            after_commit=AfterCommit(unheard, lambda: None),
+            **told,
         )
+        self.places = ResolvePlaces(store, engine.serials, **told)
         self.answers = AnswerRegions(store=store, envelopes=engine.envelopes, identity=identity, peer=line, clock=clock, **told)
-        ask = AskRegions(peer=line, peers=self.peers, verify=verify, identity=identity, entropy=entropy, clock=clock, **told)
+        ask = AskRegions(others=others, verify=verify, identity=identity, entropy=entropy, clock=clock, **told)
         self.compare = Compare(
             store=store,
             identity=identity,
@@ -165,7 +169,7 @@ class InProcessRegion:
             **told,
             set_aside=unreadable,
         )
-        mend = MendSets(**common, **told, entropy=entropy, ask=ask)
+        mend = MendSets(store=store, issuer=issuer, directory=unheard, entropy=entropy, ask=ask, **told)
         sets_aside = SetAside("sets", clock=clock, events=self.events)
         self.membership = MembershipWorker(
             store=store, mend=mend, region=self.name, wake_outbox=lambda: None, aside=sets_aside, clock=clock
@@ -174,7 +178,7 @@ class InProcessRegion:
         self.outbox = OutboxWorker(
             store=store, dispatch=dispatch, clock=clock, entropy=entropy, owner="one", regions=tuple(peers), events=self.events
         )
-        self.publisher = SetPublisher(envelopes=engine.envelopes, trail=unheard, identity=identity, wake_outbox=lambda: None)
+        self.publisher = SetPublisher(issuer, lambda: None)
         self.schedule = KeyScheduleWorker(
             store=store,
             symmetric_keys=engine.symmetric_keys,
@@ -260,9 +264,7 @@ class InProcessRegion:
         async with self.store.transaction() as uow:
             grown = add_member(row, self.name, target.name, serial)
             assert grown.view is not None
-            await publish(
-                uow, self.engine.envelopes, self.trail, self.identity, grown, grown.view, request_id=REQUEST, now=await uow.region.now()
-            )
+            await self.issuer.publish(uow, grown, grown.view, request_id=REQUEST, now=await uow.region.now())
             await uow.keys.update(with_view(key, grown.view))
 
     async def rotate(self) -> None:
@@ -288,9 +290,7 @@ class InProcessRegion:
             except SetRefusal:
                 return
             assert moved.view is not None
-            await publish(
-                uow, self.engine.envelopes, self.trail, self.identity, moved, moved.view, request_id=REQUEST, now=await uow.region.now()
-            )
+            await self.issuer.publish(uow, moved, moved.view, request_id=REQUEST, now=await uow.region.now())
             await uow.keys.update(with_view(key, moved.view))
 
     async def delete(self) -> None:

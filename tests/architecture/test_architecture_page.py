@@ -113,7 +113,7 @@ class Walks(ast.NodeVisitor):
     def _keep(self, name: str, value: ast.expr) -> None:
         self._values[name] = value
         for keyword in value.keywords if isinstance(value, ast.Call) else ():
-            if keyword.arg in ("steps", "before", "deciding", "after"):
+            if keyword.arg == "steps":
                 self.found[name] = [*self.found.get(name, []), *self._files(keyword.value)]
 
     def _files(self, node: ast.expr) -> list[str]:
@@ -126,6 +126,8 @@ class Walks(ast.NodeVisitor):
                 return [self._modules[node.id]]
             case ast.Name():
                 return self._files(self._values[node.id])
+            case ast.Call(func=ast.Name(id="Steps")):
+                return [file for part in (*node.args, *[given.value for given in node.keywords]) for file in self._files(part)]
             case ast.Call(func=ast.Name(id="Undisclosed" | "partial")):
                 return self._files(node.args[0])
             case ast.Call():

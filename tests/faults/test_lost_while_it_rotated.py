@@ -7,8 +7,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.databases import migrated_sqlite
 from tests.deployment import AWAY, HOME
-from tests.region_in_process import InProcessRegion, regions, template
+from tests.region_in_process import InProcessRegion, regions
 
 from meridian.administration import other_regions as words
 from meridian.domain.multi_region import OperatorWord
@@ -17,8 +18,8 @@ THIRD = "ap-south-1"
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return template(tmp_path_factory.mktemp("empty"))
+def empty() -> Path:
+    return migrated_sqlite()
 
 
 async def settle(*members: InProcessRegion) -> None:

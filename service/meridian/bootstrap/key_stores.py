@@ -135,7 +135,7 @@ def named_tokens(settings: Mapping[str, KeyStoreTokenSettings]) -> dict[str, Nam
     return named
 
 
-def surroundings(
+def surroundings(  # noqa: PLR0913 - one value, filled here alone
     settings: KeyStoreProxySettings,
     limits: Limits,
     *,

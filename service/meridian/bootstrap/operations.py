@@ -29,7 +29,7 @@ from meridian.operations.key_stores import KeyStores
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.keys import Keys
 from meridian.operations.macs import Macs
-from meridian.operations.multi_region import MultiRegion
+from meridian.operations.multi_region import HandoverTiming, MultiRegion
 from meridian.operations.new_key_pairs import NewKeyPairs
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.rotation import Rotation
@@ -121,17 +121,12 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
         "macs": Macs(engine.key_pairs),
         "key_agreement": KeyAgreement(engine.key_pairs, core.work.keys),
         "multi_region": MultiRegion(
-            identity=core.identity,
-            envelopes=engine.envelopes,
+            publisher=outbound.publisher,
             serials=engine.serials,
-            trail=core.audit,
             changes=changes,
             outcomes=outcomes,
-            peer=outbound.peer,
-            peer_regions=outbound.peers,
-            clock=core.clock,
-            wake_outbox=outbound.outbox.wake,
-            updating_seconds=limits.updating_seconds,
+            others=outbound.others,
+            timing=HandoverTiming(core.clock, limits.updating_seconds),
         ),
         "imports": Imports(
             store=store,
@@ -139,8 +134,7 @@ def build_use_cases(core: Core, outbound: Outbound, troubles: Callable[[], list[
             changes=changes,
             wrapping_keys=wrapping_keys,
             limits=limits,
-            heavy=core.work.heavy,
-            held=core.work.held,
+            beside=core.work.beside,
         ),
         "rotation": Rotation(store=store, page_markers=engine.page_markers, changes=changes, limits=limits, wake_schedule=schedule.wake),
     }

@@ -19,6 +19,7 @@ from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.replication import Outbound
 from meridian.call import Call
 from meridian.contract.catalog import ACCESS, Rpc, batch_rpcs, rpcs, walked_rpcs
+from meridian.domain.home import Home
 from meridian.domain.peer_message import Prepare, PrepareHandover
 from meridian.operations.access import Access, Standings
 from meridian.operations.decisions import Decisions
@@ -29,10 +30,10 @@ from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.batches import Batches
 from meridian.pipeline.binding import bind
 from meridian.pipeline.call_spans import CallSpans
-from meridian.pipeline.chain import Pipeline, Step
+from meridian.pipeline.chain import Notes, Pipeline, Step, Steps
 from meridian.pipeline.convert_policy import ReadPolicyDocument
 from meridian.pipeline.describe_new_key import Foresee
-from meridian.pipeline.entrance import Entrance
+from meridian.pipeline.entrance import Entrance, Seen
 from meridian.pipeline.find_grants import FindGrants
 from meridian.pipeline.find_idle_days import FindIdleDays
 from meridian.pipeline.foretell_elsewhere import ForetellElsewhere
@@ -61,7 +62,7 @@ from meridian.ports.clock import Clock
 from meridian.replication.await_handover import AwaitRole
 from meridian.replication.reserve_replica import ReserveReplica
 from meridian.transport.peer_server import PreparedWalk, PreparedWalks
-from meridian.workers.policy_files import PolicyFilesWorker
+from meridian.workers.policy_files import PolicyFilesWorker, PolicyFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +91,20 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     for counting in (authorize, throttle):
         core.registry.register(counting)
     policies = PolicyFilesWorker(
-        folder=settings.policies,
+        PolicyFolder(settings.policies, limits.policy_look_seconds),
         authorizer=core.authorizer,
         clock=clock,
         announce=core.audit.record_policy_set,
         events=core.events,
         turns=core.work.turns,
-        seconds=limits.policy_look_seconds,
     )
     read_document = partial(
         ReadPolicyDocument,
-        partition=partition,
-        region=region,
+        home=Home(partition, region),
         model=core.authorizer.model,
         services=settings.services,
         limits=limits,
-        heavy=core.work.heavy,
-        held=core.work.held,
+        beside=core.work.beside,
     )
     find_grants = FindGrants(
         store=core.store, page_markers=core.engine.page_markers, directory=core.directory, clock=clock, entropy=core.entropy
@@ -134,17 +132,17 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     own = Access(access, rpcs(), cases.key_stores.external, Standings(cases.regions, cases.audit), decisions, trials)
     pipeline = partial(
         Pipeline,
-        telemetry=telemetry,
-        audit=core.audit,
-        events=core.events,
+        notes=Notes(telemetry, core.audit, core.events),
         repeats=repeats,
         forget=core.directory.forget,
         turns=cases.turns,
     )
     calls = pipeline(
-        before=(validate, repeats),
-        deciding=(*found, authorize),
-        after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
+        steps=Steps(
+            before=(validate, repeats),
+            deciding=(*found, authorize),
+            after=(read_document(frozenset({"CreateKey", "PutKeyPolicy"})), Admit()),
+        ),
         operations=bind(walked_rpcs(), {**cases.services, ACCESS: own}),
     )
     entrance = Entrance(
@@ -152,12 +150,10 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         walk=calls.walk,
         rpcs=walked_rpcs() | batch_rpcs(),
         cores=core.work.cores,
-        telemetry=telemetry,
-        spans=spans,
-        events=core.events,
+        seen=Seen(telemetry, spans, core.events),
         clock=clock,
-        registry=core.registry,
     )
+    core.registry.register(entrance)
     on_behalf = OnBehalf(principals, outbound.peers, region=region)
     reserve = ReserveReplica(
         store=core.store, trail=core.audit, policy_check=cases.check, clock=clock, limits=limits, refusals=outbound.refusals
@@ -165,9 +161,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     on_replica: tuple[Step, ...] = (ForeseeReplica(partition=partition, region=region), authorize)
     on_handover: tuple[Step, ...] = (OwnMember(core.directory), authorize)
     prepared = pipeline(
-        before=(on_behalf, Validate()),
-        deciding=on_replica,
-        after=(read_document(frozenset({REPLICATE_KEY})),),
+        steps=Steps((on_behalf, Validate()), on_replica, after=(read_document(frozenset({REPLICATE_KEY})),)),
         operations={REPLICATE_KEY: reserve.reserve},
     )
     succeed = AwaitRole(
@@ -178,14 +172,12 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
         refusals=outbound.refusals,
     )
     handed_over = pipeline(
-        before=(on_behalf, Validate()),
-        deciding=on_handover,
-        after=(),
+        steps=Steps((on_behalf, Validate()), on_handover, after=()),
         operations={UPDATE_PRIMARY_REGION: succeed.await_role},
     )
-    foretold_replica = pipeline(before=(on_behalf, Validate()), deciding=on_replica, after=(), operations={REPLICATE_KEY: _only_asked})
+    foretold_replica = pipeline(steps=Steps((on_behalf, Validate()), on_replica, after=()), operations={REPLICATE_KEY: _only_asked})
     foretold_handover = pipeline(
-        before=(on_behalf, Validate()), deciding=on_handover, after=(), operations={UPDATE_PRIMARY_REGION: _only_asked}
+        steps=Steps((on_behalf, Validate()), on_handover, after=()), operations={UPDATE_PRIMARY_REGION: _only_asked}
     )
     sessions, tokens = SessionKeys(principals, core.engine.session_tokens), IdentityTokens(principals, core.key_sets, core.token_reviews)
     attempts = FailedAttempts(limits.failed_authentications_per_minute)

@@ -12,12 +12,15 @@ from meridian.adapters.region_peer_grpc import GrpcRegionPeer
 from meridian.bootstrap.core import Core
 from meridian.domain.peers import PeerRegion
 from meridian.replication.answer_regions import AnswerRegions
+from meridian.replication.change_sets import ChangeSets
 from meridian.replication.compare import Compare
-from meridian.replication.publish import SetPublisher
+from meridian.replication.other_regions import OtherRegions
+from meridian.replication.publish import SetIssuer, SetPublisher
 from meridian.replication.query_regions import AskRegions
-from meridian.replication.receive import ApplyMessages
+from meridian.replication.receive import AfterCommit, ApplyMessages
 from meridian.replication.recover_sets import MendSets
 from meridian.replication.refusals import Refusals
+from meridian.replication.resolve_places import ResolvePlaces
 from meridian.replication.send import Dispatch
 from meridian.replication.verify_peer import Verify
 from meridian.transport.peer_calls import PeerCalls
@@ -41,6 +44,11 @@ class Outbound:
     peer: GrpcRegionPeer
     outbox: OutboxWorker
     publisher: SetPublisher
+
+    @property
+    def others(self) -> OtherRegions:
+        """The other Regions, as replication sees them."""
+        return OtherRegions(self.peer, frozenset(self.peers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ def build_outbound(core: Core) -> Outbound:
         regions=tuple(peers),
         events=core.events,
     )
-    publisher = SetPublisher(envelopes=core.engine.envelopes, trail=core.audit, identity=core.identity, wake_outbox=outbox.wake)
+    publisher = SetPublisher(SetIssuer(core.engine.envelopes, core.audit, core.identity), outbox.wake)
     return Outbound(peers, refusals, peer, outbox, publisher)
 
 
@@ -80,22 +88,18 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
     """A delivery that goes through again asks for a comparison with its Region."""
     limits, store, engine, identity = core.settings.limits, core.store, core.engine, core.identity
     peers, peer, refusals, wake_outbox = outbound.peers, outbound.peer, outbound.refusals, outbound.outbox.wake
+    issuer = outbound.publisher.issuer
     verify = Verify(envelopes=engine.envelopes, identity=identity, peers=peers)
     messages = ApplyMessages(
         store=store,
-        envelopes=engine.envelopes,
-        serials=engine.serials,
-        identity=identity,
-        directory=core.directory,
-        trail=core.audit,
-        clock=core.clock,
-        wake_outbox=wake_outbox,
+        sets=ChangeSets(issuer, core.clock, limits.day_seconds),
         verify=verify,
         refusals=refusals,
-        day_seconds=limits.day_seconds,
+        clock=core.clock,
+        after_commit=AfterCommit(core.directory, wake_outbox),
     )
     answers = AnswerRegions(store=store, envelopes=engine.envelopes, identity=identity, peer=peer, clock=core.clock, refusals=refusals)
-    ask = AskRegions(peer=peer, peers=peers, verify=verify, identity=identity, entropy=core.entropy, refusals=refusals, clock=core.clock)
+    ask = AskRegions(others=outbound.others, verify=verify, identity=identity, entropy=core.entropy, refusals=refusals, clock=core.clock)
     sets_aside = SetAside("sets", clock=core.clock, events=core.events)
     compare = Compare(
         store=store,
@@ -110,10 +114,8 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
     )
     mend = MendSets(
         store=store,
-        envelopes=engine.envelopes,
-        identity=identity,
+        issuer=issuer,
         directory=core.directory,
-        trail=core.audit,
         entropy=core.entropy,
         ask=ask,
         refusals=refusals,
@@ -128,7 +130,7 @@ def build_inbound(core: Core, outbound: Outbound, pipelines: Pipelines) -> Inbou
     )
     outbound.outbox.on_healed = comparing.wake
     calls = PeerCalls(peers=peers, identity=identity, clock=core.clock, events=core.events, refusals=refusals, traces=core.tracing.traces)
-    sets = SetAnswers(messages, compare, answers)
+    sets = SetAnswers(messages, ResolvePlaces(store, engine.serials, refusals), compare, answers)
     server = ReplicationServer(calls, pipelines.prepared, sets, engine.envelopes, core.clock)
     reservations = ReservationWorker(
         store=store,

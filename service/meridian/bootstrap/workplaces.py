@@ -16,6 +16,7 @@ from meridian.adapters.security_events import ReportedSecurityEvents
 from meridian.adapters.separate_processes import OF_KEYS_AND_POLICIES, SeparateProcesses
 from meridian.bootstrap.cores import cores
 from meridian.bootstrap.seat import Seat
+from meridian.ports.heavy_work import Beside
 from meridian.settings import Settings
 from meridian.short_turns import ShortTurns
 
@@ -40,6 +41,11 @@ class Workplaces:
     keys: KeyThreads
     pairs: ReadyKeyPairs
     cores: int
+
+    @property
+    def beside(self) -> Beside:
+        """What most work needs of it."""
+        return Beside(self.heavy, self.held)
 
 
 def open_workplaces(

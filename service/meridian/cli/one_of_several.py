@@ -28,7 +28,7 @@ from meridian.settings import BYTES_MAX, SettingsError, settings_from
 @click.option("--parent", type=int, required=True)
 @click.option("--allow-file-seal", is_flag=True)
 @click.option("--verbose", is_flag=True)
-def one_of_several(config: Path, number: int, of: int, admin: Path, parent: int, allow_file_seal: bool, verbose: bool) -> None:
+def one_of_several(config: Path, number: int, of: int, admin: Path, parent: int, allow_file_seal: bool, verbose: bool) -> None:  # noqa: PLR0913 - click passes options by name
     """Serve until the parent asks this process to end, or is no more."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     be_asked_to_end_with_parent()

@@ -87,7 +87,7 @@ class Endpoint:
         return f"Endpoint({self.target})"
 
     @classmethod
-    def find(
+    def find(  # noqa: PLR0913 - what a caller may name, most of which is left out
         cls,
         *,
         target: str | None = None,

@@ -42,7 +42,7 @@ def new_authority(name: str, now: datetime) -> CertificateFiles:
     return _files(builder.add_extension(usage, critical=True).sign(key, hashes.SHA256()), key)
 
 
-def new_leaf(
+def new_leaf(  # noqa: PLR0913 - kinds of names, most of which are left out
     authority: CertificateFiles,
     name: str,
     now: datetime,

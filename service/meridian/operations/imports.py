@@ -32,7 +32,7 @@ from meridian.kms.v1 import imports_pb2
 from meridian.operations.change import KeyChanges
 from meridian.ports.crypto.import_key_source import ImportKeySource
 from meridian.ports.crypto.imports import ImportToken, MaterialImports
-from meridian.ports.heavy_work import HeavyWork, HeldWork
+from meridian.ports.heavy_work import Beside
 from meridian.ports.store.import_keys import ImportKeyRow
 from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.decided import require_as_decided
@@ -50,11 +50,10 @@ class Imports:
         changes: KeyChanges,
         wrapping_keys: ImportKeySource,
         limits: Limits,
-        heavy: HeavyWork,
-        held: HeldWork,
+        beside: Beside,
     ) -> None:
-        self._heavy = heavy
-        self._held = held
+        self._heavy = beside.heavy
+        self._held = beside.held
         self._store = store
         self._materials = materials
         self._changes = changes

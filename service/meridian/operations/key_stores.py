@@ -55,7 +55,7 @@ CHANGES_THE_WAY: Final = frozenset(
 class KeyStores:
     """Custom key stores of the caller's account."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the contract binds all operations of a noun to one object
         self,
         *,
         store: Store,

@@ -44,7 +44,7 @@ LIST_LIMIT_DEFAULT: Final = 100
 class Keys:
     """Life of keys, without their material."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the contract binds all operations of a noun to one object
         self,
         *,
         store: Store,

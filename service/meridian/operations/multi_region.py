@@ -8,8 +8,7 @@ Source: AWS KMS API Reference, ReplicateKey, UpdatePrimaryRegion; docs/spec/mult
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from meridian.call import Call
@@ -22,17 +21,22 @@ from meridian.operations.change import Change, KeyChanges
 from meridian.operations.outcomes import Outcomes
 from meridian.operations.peer_questions import handover_question, replica_question
 from meridian.operations.replica_metadata import replica_metadata
-from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.membership_serials import MembershipSerials
-from meridian.ports.crypto.region_envelopes import RegionEnvelopes
-from meridian.ports.region_peer import RegionPeer
-from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import UnitOfWork
-from meridian.replication.publish import publish, with_view
+from meridian.replication.other_regions import OtherRegions
+from meridian.replication.publish import SetPublisher, with_view
 from meridian.replication.sets.state import SetRefusal, add_member, hand_over
 
 ONE_REPLICA = "You can create only one replica of each primary key in each AWS Region."
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverTiming:
+    """How long a key says that it is updating after its role has gone."""
+
+    clock: Clock
+    updating_seconds: float
 
 
 class MultiRegion:
@@ -41,29 +45,22 @@ class MultiRegion:
     def __init__(
         self,
         *,
-        identity: RegionIdentity,
-        envelopes: RegionEnvelopes,
+        publisher: SetPublisher,
         serials: MembershipSerials,
-        trail: AuditTrail,
         changes: KeyChanges,
         outcomes: Outcomes,
-        peer: RegionPeer,
-        peer_regions: Collection[str],
-        clock: Clock,
-        wake_outbox: Callable[[], None],
-        updating_seconds: float,
+        others: OtherRegions,
+        timing: HandoverTiming,
     ) -> None:
-        self._identity = identity
-        self._envelopes = envelopes
+        self._identity = publisher.issuer.identity
+        self._publisher = publisher
         self._serials = serials
-        self._trail = trail
         self._changes = changes
         self._outcomes = outcomes
-        self._peer = peer
-        self._peer_regions = frozenset(peer_regions)
-        self._clock = clock
-        self._wake_outbox = wake_outbox
-        self._updating_seconds = updating_seconds
+        self._peer = others.peer
+        self._peer_regions = others.names
+        self._clock = timing.clock
+        self._updating_seconds = timing.updating_seconds
 
     async def replicate_key(self, request: multi_region_pb2.ReplicateKeyRequest, call: Call) -> multi_region_pb2.ReplicateKeyResponse:
         """The replica's metadata, state Creating; it becomes usable when its Region has the material.
@@ -91,7 +88,7 @@ class MultiRegion:
         )
         await self._changes.apply(call, key, self._with_new_member(request.replica_region, serial, call), lambda _: answer)
         reach(FaultPoint.REPLICATE_KEY_AFTER_COMMIT)
-        self._wake_outbox()
+        self._publisher.wake_outbox()
         return answer
 
     async def update_primary_region(
@@ -122,7 +119,7 @@ class MultiRegion:
         answer = multi_region_pb2.UpdatePrimaryRegionResponse()
         await self._changes.apply(call, key, self._handed_over(region, call), lambda _: answer)
         reach(FaultPoint.HANDOVER_AFTER_COMMIT)
-        self._wake_outbox()
+        self._publisher.wake_outbox()
         return answer
 
     def _handed_over(self, region: str, call: Call) -> Change:
@@ -138,7 +135,7 @@ class MultiRegion:
             if moved.view is None:
                 raise KMSInternalException(reason="a set without a state")
             now = await uow.region.now()
-            await publish(uow, self._envelopes, self._trail, self._identity, moved, moved.view, request_id=call.request_id, now=now)
+            await self._publisher.issuer.publish(uow, moved, moved.view, request_id=call.request_id, now=now)
             reach(FaultPoint.HANDOVER_BEFORE_COMMIT)
             until = now + timedelta(seconds=self._updating_seconds)
             return replace(with_view(key, moved.view), state=KeyState.UPDATING, updating_until=until)
@@ -174,9 +171,7 @@ class MultiRegion:
                 raise AlreadyExistsException(ONE_REPLICA, reason=str(refusal)) from refusal
             if grown.view is None:
                 raise KMSInternalException(reason="a set without a state")
-            await publish(
-                uow, self._envelopes, self._trail, self._identity, grown, grown.view, request_id=call.request_id, now=self._clock.now()
-            )
+            await self._publisher.issuer.publish(uow, grown, grown.view, request_id=call.request_id, now=self._clock.now())
             reach(FaultPoint.REPLICATE_KEY_BEFORE_COMMIT)
             return with_view(key, grown.view)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -38,30 +39,46 @@ OVERTAKEN: Final = (DecidedBeforeError, VersionConflict)
 Step = Callable[[Call], Awaitable[None] | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a call goes through before its operation, in this order."""
+
+    before: tuple[Step, ...]
+    """Before a key is looked for."""
+    deciding: tuple[Step, ...]
+    """Again where the decision was overtaken."""
+    after: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Who notes each walk, however it ends."""
+
+    telemetry: Telemetry
+    audit: Audit
+    events: SecurityEvents
+
+
 class Pipeline:
     """Walks calls: telemetry → audit → the steps before a key is looked for → those that decide → those after → operation."""
 
     def __init__(
         self,
         *,
-        telemetry: Telemetry,
-        audit: Audit,
-        events: SecurityEvents,
+        notes: Notes,
         repeats: Repeats,
-        before: tuple[Step, ...],
-        deciding: tuple[Step, ...],
-        after: tuple[Step, ...],
+        steps: Steps,
         forget: Callable[[str, str], None],
         turns: KeyTurns,
         operations: Mapping[str, Bound],
     ) -> None:
         self._turns = turns
         self._repeats = repeats
-        self._events = events
-        self._telemetry = telemetry
-        self._audit = audit
-        self._steps = (*before, *deciding, *after)
-        self._deciding = deciding
+        self._events = notes.events
+        self._telemetry = notes.telemetry
+        self._audit = notes.audit
+        self._steps = (*steps.before, *steps.deciding, *steps.after)
+        self._deciding = steps.deciding
         self._forget = forget
         self._operations = operations
 

@@ -18,13 +18,14 @@ from meridian.authorization.aws_policy.refusal import RefusedDocument
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.key_policies import require_length
 from meridian.call import Call
+from meridian.domain.home import Home
 from meridian.domain.limits import Limits
 from meridian.domain.peer_message import Prepare
 from meridian.errors import MalformedPolicyDocumentException
 from meridian.kms.v1.key_policies_pb2 import PutKeyPolicyRequest
 from meridian.kms.v1.keys_pb2 import CreateKeyRequest
 from meridian.kms.v1.multi_region_pb2 import ReplicateKeyRequest
-from meridian.ports.heavy_work import HeavyWork, HeldWork
+from meridian.ports.heavy_work import Beside
 
 PolicyRequest = CreateKeyRequest | PutKeyPolicyRequest | ReplicateKeyRequest
 MARK: Final = "{"
@@ -43,22 +44,19 @@ class ReadPolicyDocument:
         self,
         operations: frozenset[str],
         *,
-        partition: str,
-        region: str,
+        home: Home,
         model: SchemaModel,
         services: Mapping[str, str],
         limits: Limits,
-        heavy: HeavyWork,
-        held: HeldWork,
+        beside: Beside,
     ) -> None:
         self._operations = operations
-        self._partition = partition
-        self._region = region
+        self._home = home
         self._model = model
         self._services = services
         self._bytes_max = limits.key_policy_bytes
-        self._heavy = heavy
-        self._held = held
+        self._heavy = beside.heavy
+        self._held = beside.held
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         request = call.request
@@ -94,4 +92,4 @@ class ReadPolicyDocument:
         if key is not None:
             return KeyName(key.partition, key.region, key.account, key.key_id)
         own_id = call.prepare.key_id if isinstance(call.prepare, Prepare) else ""  # a replica has its primary's, before there is one
-        return KeyName(self._partition, self._region, call.caller.account, own_id)
+        return KeyName(self._home.partition, self._home.region, call.caller.account, own_id)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.call import Call
@@ -55,6 +54,15 @@ class _Held:
         self.gate.leave(self.place)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Who sees each call that comes, let in or not."""
+
+    telemetry: Telemetry
+    spans: CallSpans
+    events: SecurityEvents
+
+
 class Entrance:
     """Lets calls in. Raises: ThrottlingException, for a rate or for want of room; what `CUTS` has where the call is cut before its turn
     comes; and what the walk raises."""
@@ -66,11 +74,8 @@ class Entrance:
         walk: Walk,
         rpcs: Mapping[str, Rpc],
         cores: int,
-        telemetry: Telemetry,
-        spans: CallSpans,
-        events: SecurityEvents,
+        seen: Seen,
         clock: Clock,
-        registry: CollectorRegistry,
     ) -> None:
         self._steps = steps
         self._walk = walk
@@ -79,11 +84,10 @@ class Entrance:
         self._held = HeldRefusals()
         self._called = asyncio.Event()
         """Somebody has come in since the loop was looked at last."""
-        self._telemetry = telemetry
-        self._spans = spans
-        self._events = events
+        self._telemetry = seen.telemetry
+        self._spans = seen.spans
+        self._events = seen.events
         self._clock = clock
-        registry.register(self)
 
     def walk(self, call: Call) -> Coroutine[Any, Any, Any]:
         """The answer of the call's walk, once there is room for it."""

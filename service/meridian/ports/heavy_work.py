@@ -7,6 +7,7 @@ the interpreter to itself would stop the loop from any thread, and runs in a pro
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from meridian.domain.key import KeySpec
@@ -25,6 +26,14 @@ class HeavyWork(Protocol):
         where there is no place, the place was lost in this way, or the turn has not come in time; and what `work` raises.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Where work is done beside the event loop: in threads, and from those in other processes."""
+
+    heavy: HeavyWork
+    held: HeldWork
 
 
 class KeyWork(Protocol):

@@ -64,7 +64,7 @@ class Answered(NamedTuple):
 class Compare:
     """Both sides of the comparison."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - both sides of one comparison, by the same rules
         self,
         *,
         store: Store,

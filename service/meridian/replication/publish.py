@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -52,27 +52,27 @@ def signed_by(envelopes: RegionEnvelopes, identity: RegionIdentity, row: SetRow,
     return replace(row, view=state, signed_view=envelopes.sign_set_state(body), signed_key=envelopes.transport_public_key())
 
 
-async def publish(
-    uow: UnitOfWork,
-    envelopes: RegionEnvelopes,
-    trail: AuditTrail,
-    identity: RegionIdentity,
-    row: SetRow,
-    view: SetState,
-    *,
-    request_id: str,
-    now: datetime,
-) -> None:
-    """Commit this view, signed by this Region, with its event, and tell every member that is not detached."""
-    stored = await uow.key_sets.find(row.account, row.key_id)
-    properties = moved(stored.view if stored is not None and stored.status is RowStatus.LIVE else None, view)
-    if properties:
-        await trail.record_synchronisation(uow, row.account, row.key_id, properties, request_id=request_id)
-    signed = signed_by(envelopes, identity, row, view)
-    if view.version == 0:
-        signed = replace(signed, links=(*signed.links, TermLink(signed.signed_view, envelopes.transport_public_key()))[-LINKS_MAX:])
-    await uow.key_sets.update(signed)
-    await tell_members(uow, signed, identity.region, request_id=request_id, now=now)
+@dataclass(frozen=True, slots=True)
+class SetIssuer:
+    """Signs states of sets as this Region, records what they change, and tells the members."""
+
+    envelopes: RegionEnvelopes
+    trail: AuditTrail
+    identity: RegionIdentity
+
+    async def publish(self, uow: UnitOfWork, row: SetRow, view: SetState, *, request_id: str, now: datetime) -> None:
+        """Commit this view, signed by this Region, with its event, and tell every member that is not detached."""
+        stored = await uow.key_sets.find(row.account, row.key_id)
+        properties = moved(stored.view if stored is not None and stored.status is RowStatus.LIVE else None, view)
+        if properties:
+            await self.trail.record_synchronisation(uow, row.account, row.key_id, properties, request_id=request_id)
+        signed = signed_by(self.envelopes, self.identity, row, view)
+        if view.version == 0:
+            signed = replace(
+                signed, links=(*signed.links, TermLink(signed.signed_view, self.envelopes.transport_public_key()))[-LINKS_MAX:]
+            )
+        await uow.key_sets.update(signed)
+        await tell_members(uow, signed, self.identity.region, request_id=request_id, now=now)
 
 
 def as_primary(key: Key, view: SetState) -> Key:
@@ -164,10 +164,8 @@ def _moment(microseconds: int) -> datetime:
 class SetPublisher:
     """Passes what a primary's key shares on to its set, in the transaction that changes the key."""
 
-    def __init__(self, *, envelopes: RegionEnvelopes, trail: AuditTrail, identity: RegionIdentity, wake_outbox: Callable[[], None]) -> None:
-        self._envelopes = envelopes
-        self._trail = trail
-        self._identity = identity
+    def __init__(self, issuer: SetIssuer, wake_outbox: Callable[[], None]) -> None:
+        self.issuer = issuer
         self.wake_outbox = wake_outbox
 
     async def key_changed(self, uow: UnitOfWork, before: Key, after: Key, *, request_id: str, now: datetime) -> None:
@@ -178,10 +176,10 @@ class SetPublisher:
         if after.multi_region_key_type is not MultiRegionKeyType.PRIMARY or shared_part(before) == shared_part(after):
             return
         row = await uow.key_sets.find(after.account, after.key_id)
-        if row is None or row.view is None or not row.takes_changes(self._identity.region):
+        if row is None or row.view is None or not row.takes_changes(self.issuer.identity.region):
             raise KMSInvalidStateException(f"{after.arn} is updating.", key_arn=after.arn)
         state = with_shared_part(replace(row.view, version=row.view.version + 1), after)
-        await publish(uow, self._envelopes, self._trail, self._identity, row, state, request_id=request_id, now=now)
+        await self.issuer.publish(uow, row, state, request_id=request_id, now=now)
 
 
 def shared_part(key: Key) -> tuple[object, ...]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import SetMaterial, SetRow
 from meridian.domain.peer_message import SetShown
-from meridian.domain.peers import PeerRegion
 from meridian.errors import AccessDeniedException, KmsError, ValidationException
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
-from meridian.ports.region_peer import RegionPeer
 from meridian.ports.store.region import RegionIdentity
+from meridian.replication.other_regions import OtherRegions
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import is_member
 from meridian.replication.sets.claims import Answer, NotBelieved, Rule, Told
@@ -29,8 +28,7 @@ class AskRegions:
     def __init__(
         self,
         *,
-        peer: RegionPeer,
-        peers: Mapping[str, PeerRegion],
+        others: OtherRegions,
         verify: Verify,
         identity: RegionIdentity,
         entropy: Entropy,
@@ -38,8 +36,8 @@ class AskRegions:
         clock: Clock,
     ) -> None:
         self._clock = clock
-        self._peer = peer
-        self._regions = frozenset(peers)
+        self._peer = others.peer
+        self._regions = others.names
         self._verify = verify
         self._identity = identity
         self._entropy = entropy

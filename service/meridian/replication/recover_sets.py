@@ -14,15 +14,12 @@ from meridian.audit.record import SYNCHRONISED
 from meridian.domain.key import Key, Origin
 from meridian.domain.multi_region import SetRow, SetState
 from meridian.errors import KMSInternalException
-from meridian.ports.audit import AuditTrail
-from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.store.faults import VersionConflict
-from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store, UnitOfWork
 from meridian.replication.gone_on import note_gone_on
-from meridian.replication.publish import HELD, as_primary, publish, signed_by, tell_members, with_shared_part, with_view
+from meridian.replication.publish import HELD, SetIssuer, as_primary, signed_by, tell_members, with_shared_part, with_view
 from meridian.replication.query_regions import AskRegions
 from meridian.replication.refusals import Refusals
 from meridian.replication.sets.authority import believe_answers, believe_return, gone_on_with
@@ -53,19 +50,16 @@ class MendSets:
         self,
         *,
         store: Store,
-        envelopes: RegionEnvelopes,
-        identity: RegionIdentity,
+        issuer: SetIssuer,
         directory: KeyDirectory,
-        trail: AuditTrail,
         entropy: Entropy,
         ask: AskRegions,
         refusals: Refusals,
     ) -> None:
         self._store = store
-        self._envelopes = envelopes
-        self._identity = identity
+        self._issuer = issuer
+        self._identity = issuer.identity
         self._directory = directory
-        self._trail = trail
         self._entropy = entropy
         self._ask = ask
         self._refusals = refusals
@@ -144,25 +138,25 @@ class MendSets:
             is_told = event == SYNCHRONISED and row.view.primary == self._identity.region  # by what publishes it
             if event != SYNCHRONISED or (properties and not is_told):
                 details = {"properties": properties}
-                await self._trail.record_service_event(uow, event, key, request_id=request_id, details=details)
+                await self._issuer.trail.record_service_event(uow, event, key, request_id=request_id, details=details)
         self._directory.forget(key.account, key.key_id)
 
     async def _publish(self, uow: UnitOfWork, row: SetRow, view: SetState, grown: Key, request_id: str) -> Key:
         # Who was waited for may be counted no longer: pending material may now be everywhere.
         taken = _with_loss_shown(as_primary(grown, view))
-        await note_rotation(uow, self._trail, grown, taken, request_id=request_id)
-        key = await switched(uow, self._trail, row, taken, request_id=request_id)
+        await note_rotation(uow, self._issuer.trail, grown, taken, request_id=request_id)
+        key = await switched(uow, self._issuer.trail, row, taken, request_id=request_id)
         shared = with_shared_part(view, key)
-        await publish(uow, self._envelopes, self._trail, self._identity, row, shared, request_id=request_id, now=await uow.region.now())
+        await self._issuer.publish(uow, row, shared, request_id=request_id, now=await uow.region.now())
         return await uow.keys.update(key)
 
     async def _follow(self, uow: UnitOfWork, row: SetRow, view: SetState, grown: Key, request_id: str) -> Key:
         key = _with_loss_shown(with_view(grown, view).with_updating_ended())
-        await note_rotation(uow, self._trail, grown, key, request_id=request_id)
+        await note_rotation(uow, self._issuer.trail, grown, key, request_id=request_id)
         now = await uow.region.now()
         if view.version == 0 and view.issuer == self._identity.region:
             # Its own handover, signed before it was restored, is heard from nobody any more: signed again, it is the same state.
-            row = signed_by(self._envelopes, self._identity, row, view)
+            row = signed_by(self._issuer.envelopes, self._identity, row, view)
             await tell_members(uow, row, self._identity.region, request_id=request_id, now=now)
         await uow.key_sets.update(row)
         await uow.outbox.put(HELD, view.primary, key.account, key.key_id, request_id=request_id, now=now)

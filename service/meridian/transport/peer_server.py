@@ -28,6 +28,7 @@ from meridian.ports.crypto.region_envelopes import RegionEnvelopes
 from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare
 from meridian.replication.receive import ApplyMessages
+from meridian.replication.resolve_places import ResolvePlaces
 from meridian.replication.wire.message_bounds import PEER_MESSAGE_BYTES_MAX
 from meridian.replication.wire.messages import comparison_message, digest_of, links_of, shown_message
 from meridian.replication.wire.prepare_messages import foretell_of, handover_of, prepare_of
@@ -55,6 +56,7 @@ class SetAnswers:
     """What becomes of what another Region says and asks of the sets that both are in."""
 
     messages: ApplyMessages
+    places: ResolvePlaces
     compare: Compare
     answers: AnswerRegions
 
@@ -165,7 +167,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
 
     async def Resolve(self, request: wire.ResolveRequest, context: Any) -> wire.ResolveResponse:
         async def answer(peer: PeerRegion) -> wire.ResolveResponse:
-            committed = await self._sets.messages.resolve(peer, request.set.account, request.set.key_id, request.serial)
+            committed = await self._sets.places.resolve(peer, request.set.account, request.set.key_id, request.serial)
             return wire.ResolveResponse(committed=committed)
 
         return await self._calls.answer(context, request, answer)

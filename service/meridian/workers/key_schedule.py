@@ -51,7 +51,7 @@ class KeysOfStores(Protocol):
 class KeyScheduleWorker:
     """One per process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each thing that falls due has a part of its own
         self,
         *,
         store: Store,

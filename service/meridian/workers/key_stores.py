@@ -45,7 +45,7 @@ CONNECT: Final = "ConnectCustomKeyStore"
 class KeyStoreWorker:
     """Brings stores to the state that they were asked to be in."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a round, and everybody who is told of it
         self,
         *,
         store: Store,

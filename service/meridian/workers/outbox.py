@@ -33,7 +33,7 @@ DELAY_SECONDS_MAX: Final = 30.0
 class OutboxWorker:
     """One per process; several processes of a Region never send one entry at the same time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a round, and everybody who is told of it
         self,
         *,
         store: Store,

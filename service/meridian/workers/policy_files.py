@@ -10,6 +10,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -42,28 +43,35 @@ Look = tuple[tuple[str, int, int, int, int], ...]
 """Name, inode, size and the times of the last change of content and of rights, of each file."""
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyFolder:
+    """Where the files are, and how often they are looked at."""
+
+    path: Path
+    seconds: float
+
+
 class PolicyFilesWorker:
     """Keeps the authorizer on what the files say. `changed` and `refused` count what came of changes."""
 
     def __init__(
         self,
+        folder: PolicyFolder,
         *,
-        folder: Path,
         authorizer: Authorizer,
         clock: Clock,
         announce: Announce,
         events: SecurityEvents,
         turns: ShortTurns,
-        seconds: float,
     ) -> None:
         self._turns = turns
         self._events = events
-        self._folder = folder
+        self._folder = folder.path
         self._authorizer = authorizer
         self._schema = authorizer.schema
         self._clock = clock
         self._announce = announce
-        self._seconds = seconds
+        self._seconds = folder.seconds
         self._log = structlog.get_logger("meridian.policies")
         self._seen: Look | None = None
         self._faults: tuple[Fault, ...] = ()

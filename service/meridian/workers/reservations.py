@@ -32,7 +32,7 @@ ROUND_SECONDS: Final = 20.0
 class ReservationWorker:
     """Ends reservations whose ReplicateKey was never committed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a round, and everybody who is told of it
         self,
         *,
         store: Store,

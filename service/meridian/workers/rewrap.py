@@ -55,7 +55,7 @@ class MaterialRewrapping(Protocol):
 class RewrapWorker:
     """One per process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a round, and everybody who is told of it
         self,
         *,
         store: Store,

@@ -21,7 +21,7 @@ from meridian.domain.principal import Principal
 from meridian.errors import CUTS, AccessDeniedException, KmsError
 from meridian.pipeline.batches import Batches
 from meridian.pipeline.call_spans import CallSpans
-from meridian.pipeline.entrance import Entrance
+from meridian.pipeline.entrance import Entrance, Seen
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.validate import Validate
@@ -95,12 +95,10 @@ class Stage:
             walk=self.log.walk,
             rpcs=served_rpcs(),
             cores=CORES,
-            telemetry=telemetry,
-            spans=UNTRACED,
-            events=self.events,
+            seen=Seen(telemetry, UNTRACED, self.events),
             clock=self.clock,
-            registry=self.registry,
         )
+        self.registry.register(self.entrance)
         self.batches = Batches(self.entrance, telemetry, UNTRACED, self.events)
 
     def begin(self, call: Call) -> asyncio.Task[Any]:

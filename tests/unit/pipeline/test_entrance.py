@@ -20,7 +20,7 @@ from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.call_spans import CallSpans
-from meridian.pipeline.entrance import Entrance
+from meridian.pipeline.entrance import Entrance, Seen
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.ports.security_events import SecurityEvent
@@ -52,12 +52,10 @@ class Stage:
             walk=self._walk,
             rpcs=served_rpcs(),
             cores=CORES,
-            telemetry=Telemetry(self.clock, self.registry),
-            spans=CallSpans(Untraced(), ()),
-            events=self.events,
+            seen=Seen(Telemetry(self.clock, self.registry), CallSpans(Untraced(), ()), self.events),
             clock=self.clock,
-            registry=self.registry,
         )
+        self.registry.register(self.entrance)
 
     async def _walk(self, call: Call) -> str:
         self.walked.append(call)

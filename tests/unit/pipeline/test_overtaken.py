@@ -16,7 +16,7 @@ from meridian.errors import ThrottlingException
 from meridian.kms.v1.tags_pb2 import TagResourceRequest
 from meridian.operations.key_turns import KeyTurns
 from meridian.pipeline import chain
-from meridian.pipeline.chain import Pipeline
+from meridian.pipeline.chain import Notes, Pipeline, Steps
 from meridian.ports.store.faults import VersionConflict
 from meridian.replication.decided import DecidedBeforeError
 
@@ -54,13 +54,9 @@ class Walks:
         nothing: Any = SimpleNamespace(finish=lambda _: None, report_fault=lambda fault, **_: self.faults.append(fault))
         itself: Any = self
         pipeline = Pipeline(
-            telemetry=nothing,
-            audit=itself,
-            events=nothing,
+            notes=Notes(nothing, itself, nothing),
             repeats=itself,
-            before=(),
-            deciding=(self.decide,),
-            after=(),
+            steps=Steps(before=(), deciding=(self.decide,), after=()),
             forget=lambda *_: None,
             turns=self.turns,
             operations={"TagResource": self.operate},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.unit.domain.made_keys import ACCOUNT, ARN, HOME, KEY_ID, MULTI_KEY_ID, OTHER_ACCOUNT, key_of
@@ -16,9 +16,11 @@ from meridian.authorization.language.evaluator import format_policies
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.authorization.sets.packaged import schema_text
 from meridian.call import Call
+from meridian.domain.home import Home
 from meridian.domain.limits import Limits
 from meridian.errors import KmsError, LimitExceededException, MalformedPolicyDocumentException
 from meridian.pipeline.convert_policy import CEDAR_ELSEWHERE, ReadPolicyDocument
+from meridian.ports.heavy_work import Beside
 
 ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 CEDAR = '@id("a") @reason("r") permit (principal, action, resource);'
@@ -37,8 +39,8 @@ def document(resource: str = "*", action: str = "kms:*") -> str:
 def read(heavy: Any = None, bytes_max: int = 32_768) -> ReadPolicyDocument:
     held: Any = SimpleNamespace(laid_out=format_policies)
     return ReadPolicyDocument(
-        frozenset({"PutKeyPolicy", "CreateKey", "ReplicateKey"}), partition="aws", region=HOME, model=model(), services={},
-        limits=Limits(key_policy_bytes=bytes_max), heavy=heavy or AtOnce(), held=held,
+        frozenset({"PutKeyPolicy", "CreateKey", "ReplicateKey"}), home=Home("aws", HOME), model=model(), services={},
+        limits=Limits(key_policy_bytes=bytes_max), beside=Beside(heavy or AtOnce(), held),
     )  # fmt: skip
 
 
@@ -88,10 +90,10 @@ def test_over_the_wire_of_aws_a_policy_is_a_document() -> None:
 
 
 def test_what_another_region_reads_is_left_to_it() -> None:
+    heavy, held = cast(Any, AtOnce()), cast(Any, SimpleNamespace(laid_out=format_policies))
     step = ReadPolicyDocument(
-        frozenset({"CreateKey"}), partition="aws", region=HOME, model=model(), services={}, limits=Limits(), heavy=AtOnce(),
-        held=SimpleNamespace(laid_out=format_policies),
-    )  # fmt: skip
+        frozenset({"CreateKey"}), home=Home("aws", HOME), model=model(), services={}, limits=Limits(), beside=Beside(heavy, held)
+    )
     assert not done(step, put(policy=document()))
 
 

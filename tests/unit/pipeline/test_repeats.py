@@ -20,7 +20,7 @@ from meridian.errors import DependencyTimeoutException, KmsError, KMSInternalExc
 from meridian.kms.v1 import keys_pb2, types_pb2
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import Outcomes
-from meridian.pipeline.chain import Pipeline
+from meridian.pipeline.chain import Notes, Pipeline, Steps
 from meridian.pipeline.repeats import Repeats
 from meridian.ports.store.answers import AnswerRow
 from meridian.ports.store.faults import StoreUnavailable
@@ -102,13 +102,9 @@ def walk(rows: Rows, call: Call, operation: Operation, trail: Any = None) -> Any
     nothing: Any = SimpleNamespace(finish=lambda _: None, report_fault=lambda *_, **__: None)
     repeats = Repeats(store)
     made = Pipeline(
-        telemetry=nothing,
-        audit=trail,
-        events=nothing,
+        notes=Notes(nothing, trail, nothing),
         repeats=repeats,
-        before=(repeats,),
-        deciding=(),
-        after=(),
+        steps=Steps(before=(repeats,), deciding=(), after=()),
         forget=lambda *_: None,
         turns=KeyTurns(),
         operations={"CreateKey": operation},

@@ -15,7 +15,6 @@ from meridian.administration import other_regions as words
 from meridian.domain.multi_region import OperatorWord, SetRow, SetState
 from meridian.domain.peer_message import DeliverGone, DeliverSetState, SignedSetState
 from meridian.errors import AccessDeniedException
-from meridian.replication.publish import publish
 from meridian.replication.sets.state import farewell, next_term
 from meridian.replication.wire.set_state import encode_set_state
 
@@ -161,7 +160,7 @@ def test_members_that_were_led_apart_come_together_at_their_operators_words(tmp_
             back = next_term(row, row.view.without_member(LIAR), issuer=HOME, primary=HOME)
             assert back.view is not None
             now = await uow.region.now()
-            await publish(uow, home.engine.envelopes, home.trail, home.identity, back, back.view, request_id=REQUEST, now=now)
+            await home.issuer.publish(uow, back, back.view, request_id=REQUEST, now=now)
         await apart.rounds(3)
         assert (await apart.row(apart.away)).view != (await apart.row(home)).view
         assert apart.away.events.rules(HOME) == {"A3"}

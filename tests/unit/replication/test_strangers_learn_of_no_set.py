@@ -50,7 +50,7 @@ async def ask_for_materials(home: InProcessRegion, evil: HostileRegion) -> objec
 
 
 async def ask_for_place(home: InProcessRegion, evil: HostileRegion) -> object:
-    return await home.messages.resolve(home.peers[EVIL], ACCOUNT, KEY_ID, "d" * 64)
+    return await home.places.resolve(home.peers[EVIL], ACCOUNT, KEY_ID, "d" * 64)
 
 
 async def ask_to_compare(home: InProcessRegion, evil: HostileRegion) -> object:

@@ -39,7 +39,7 @@ USUAL_ACTIONS = (
 @click.option("--key", "keys", multiple=True, help="Only these keys of the file.")
 @click.option("--svg", type=NewFile(), help="Also draw the picture into this file.")
 @output_option
-def graph(
+def graph(  # noqa: PLR0913 - click passes options by name
     fixtures: Path | None,
     policies: Path | None,
     principals: tuple[str, ...],

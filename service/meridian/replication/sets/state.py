@@ -37,7 +37,7 @@ def found_set(account: str, key_id: str, region: str, serial: str, materials: tu
     return SetRow(account=account, key_id=key_id, status=RowStatus.LIVE, serial=serial, view=state)
 
 
-def reserve(row: SetRow | None, account: str, key_id: str, serial: str, prepared_by: str, request_id: str, now: datetime) -> SetRow:
+def reserve(row: SetRow | None, account: str, key_id: str, serial: str, prepared_by: str, request_id: str, now: datetime) -> SetRow:  # noqa: PLR0913 - compared with the model argument by argument
     """A reserved place for a member to be. What a membership that ended here knew of the set stays: a new one begins above it.
 
     Raises: SetRefusal if this Region has a place, reserved or live; NotBelieved for a preparer that the ended membership did not know.
@@ -195,7 +195,7 @@ def next_term(row: SetRow, view: SetState, *, issuer: str, primary: str) -> SetR
     return replace(row, view=replace(view, term=term, version=0, primary=primary, issuer=issuer), held=frozenset())
 
 
-def acknowledge(
+def acknowledge(  # noqa: PLR0913 - compared with the model argument by argument
     row: SetRow, region: str, sender: str, serial: str, term: Term, material_ids: Iterable[str], *, may_lose: bool = False
 ) -> SetRow | None:
     """The primary's row after a member said what it holds; None when it is of no consequence.
