@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from meridian.domain.fault_places import fault_text
+from meridian.log import structlog
 
 
 class Setbacks:

@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-import structlog
-
 from meridian.domain.xks import Export
 from meridian.engine.seals import SealError
 from meridian.engine.xks_rows import CREDENTIAL_KIND, EXPORT_KIND, read_credential, read_export
 from meridian.errors import KMSInternalException
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.store.keyring import SecretName, SecretRow
 from meridian.ports.store.store import Store

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.adapters.fetched_document import FetchFault, fetch
@@ -27,6 +26,7 @@ from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.crypto.signed_tokens import KeySetFault, read_key_set
 from meridian.domain.strict_json import JsonFault, parse_json
 from meridian.errors import DependencyTimeoutException, UnrecognizedClientException
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.key_sets import KeySetSource, SigningKey, SigningKeys
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-import structlog
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from meridian.adapters.fetched_document import FetchFault, post_json
@@ -27,6 +26,7 @@ from meridian.adapters.xks_proxy.lookups import Lookups
 from meridian.domain.foreign_text import printable
 from meridian.domain.strict_json import JsonFault, parse_json
 from meridian.errors import DependencyTimeoutException, UnrecognizedClientException
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.token_reviews import ReviewSource
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from threading import Lock
 from typing import Final
 
-import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from meridian.audit.record import Record, region_record
 from meridian.domain.fault_places import fault_at
 from meridian.errors import KmsError
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent

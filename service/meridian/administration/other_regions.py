@@ -9,12 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
-import structlog
-
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.administration.database import open_store
 from meridian.audit.operator_events import OperatorEvents, record_operator_event
 from meridian.domain.multi_region import OperatorWord, RowStatus, SetRow
+from meridian.log import structlog
 from meridian.ports.entropy import Entropy
 from meridian.ports.store.faults import ROW_FAULTS
 from meridian.ports.store.store import Store, UnitOfWork

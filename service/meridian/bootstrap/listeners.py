@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import grpc
-import structlog
 
 from meridian.authentication.xks_signature import XksSignatures
 from meridian.bootstrap.call_edge import call_edge_of
@@ -23,6 +22,7 @@ from meridian.bootstrap.startup import naming
 from meridian.console.forms import LONG_FORM_BYTES_MAX
 from meridian.contract.catalog import rpcs, served_rpcs, sts_rpcs
 from meridian.domain.principal import Principal
+from meridian.log import structlog
 from meridian.setbacks import Setbacks
 from meridian.settings import AwsSettings, ListenerSettings, Settings
 from meridian.settings_console import ConsoleSettings

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final
 
-import structlog
-
 from meridian.adapters.audit_segment import AuditDirectory
 from meridian.bootstrap.core import Core, open_core
 from meridian.bootstrap.end_times import EndTimes
@@ -25,6 +23,7 @@ from meridian.bootstrap.start_steps import Done, Step
 from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of, writing_to
 from meridian.bootstrap.told_settings import told_settings
 from meridian.errors import KmsError
+from meridian.log import structlog
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
 from meridian.transport.envoy.front_values import FrontPlaces

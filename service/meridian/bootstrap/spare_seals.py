@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 
-import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.bootstrap.database import seals_of
 from meridian.engine.keyring import fault_of_seal
+from meridian.log import structlog
 from meridian.ports.store.region import RegionIdentity
 from meridian.ports.store.store import Store
 from meridian.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-import structlog
+from meridian.log import structlog
 
 EVENT: Final = "start step"
 

@@ -8,8 +8,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-import structlog
-from structlog.typing import EventDict, Processor
+from meridian.log import EventDict, Processor, structlog
 
 TEXT_CHARACTERS: Final = 4096
 """Of what a library says."""

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from meridian.bootstrap.seat import Seat
 from meridian.bootstrap.start_steps import Done, Step
 from meridian.cli.ending import Ending
@@ -19,6 +17,7 @@ from meridian.cli.output import OutputError
 from meridian.cli.resting_collector import resting_collector
 from meridian.cli.signals import Signals
 from meridian.cli.terminal import say
+from meridian.log import structlog
 from meridian.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ import sys
 import time
 from typing import NoReturn
 
-import structlog
-
 from meridian import fault_points
 from meridian.adapters.clock_system import process_age
 from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
@@ -21,6 +19,7 @@ from meridian.cli.running_region import run_region
 from meridian.cli.signals import LoopSignals
 from meridian.cli.start import Start
 from meridian.cli.terminal import say
+from meridian.log import structlog
 from meridian.process_memory import protect_memory
 from meridian.settings import FileSealSettings, Settings
 

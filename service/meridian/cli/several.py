@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-import structlog
-
 from meridian.adapters.security_events import EventsOfCommand
 from meridian.bootstrap.end_times import end_times
 from meridian.bootstrap.held_place import held_place
@@ -28,6 +26,7 @@ from meridian.cli.serving import require_allowed
 from meridian.cli.signals import LoopSignals
 from meridian.cli.start import Start
 from meridian.cli.terminal import say
+from meridian.log import structlog
 from meridian.parent.all_processes import KILL_SECONDS, AllProcesses
 from meridian.parent.one_process import OneProcess
 from meridian.process_memory import protect_memory

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
 from meridian.audit.keys import AuditKeys, AuditSigner
 from meridian.crypto.aead import OpenError
 from meridian.engine import keyring as keyrings
@@ -17,6 +15,7 @@ from meridian.engine.keyring import Keyring
 from meridian.engine.region_secrets import open_secret, secret_identity
 from meridian.engine.seals import NoSealError, Seal, SealError
 from meridian.errors import KMSInternalException
+from meridian.log import structlog
 from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvent, SecurityEvents

@@ -11,13 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from meridian.client import AsyncClient
 from meridian.client.connection import OneOfSeveral
 from meridian.k8s_kms.endpoints import Place
 from meridian.k8s_kms.metrics import Metrics
 from meridian.k8s_kms.regions import Regions
+from meridian.log import structlog
 from meridian.regular_file import read_regular
 
 LOOK_SECONDS: Final = 5.0

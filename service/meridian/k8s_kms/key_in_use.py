@@ -11,14 +11,13 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from meridian.client import AsyncClient
 from meridian.k8s_kms.endpoints import Place
 from meridian.k8s_kms.key_name import KeyName
 from meridian.k8s_kms.materials import Materials, Standing
 from meridian.k8s_kms.metrics import Metrics
 from meridian.k8s_kms.regions import AnswerError, BehindError, Regions
+from meridian.log import structlog
 
 CONTEXT: Final = "k8s-kms-key-id"
 """The one pair of every encryption context: the name under which the API server stores the ciphertext, which opens under no other."""

@@ -7,13 +7,13 @@ from collections.abc import Awaitable
 from typing import Final, TypeVar
 
 import grpc
-import structlog
 
 from meridian.k8s_kms.key_in_use import Closed, KeyInUse, NotReadBackError, UnreadableError
 from meridian.k8s_kms.key_name import KeyName
 from meridian.k8s_kms.metrics import Metrics
 from meridian.k8s_kms.regions import AWAY, BehindError, RegionError
 from meridian.k8s_kms.v2 import api_pb2, api_pb2_grpc
+from meridian.log import structlog
 
 T = TypeVar("T")
 Asked = TypeVar("Asked")

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-import structlog
-
 from meridian.client import AsyncClient
 from meridian.client.errors import KmsServiceError
 from meridian.client.statuses import CANCELLED, UNREACHABLE
 from meridian.k8s_kms.endpoints import Place
 from meridian.k8s_kms.metrics import Metrics
+from meridian.log import structlog
 
 T = TypeVar("T")
 

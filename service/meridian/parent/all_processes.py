@@ -7,9 +7,9 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from meridian.log import structlog
 from meridian.parent.merged_metrics import MergedMetrics, Shown
 from meridian.parent.one_process import OneProcess
 from meridian.parent.private_admin import OK, Said, ask

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from meridian.child_signals import send
+from meridian.log import structlog
 
 PAUSE_SECONDS: Final = 1.0
 """Before a process is started again; twice as long each time that it did not go on for long."""

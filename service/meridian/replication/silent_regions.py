@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Collection
 from enum import StrEnum
 from typing import Final, TypeVar
 
-import structlog
-
 from meridian.errors import DependencyTimeoutException
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 
 SLOW_ANSWER_SECONDS: Final = 1.0

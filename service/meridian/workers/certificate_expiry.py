@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from meridian.crypto.certificate_life import CertificateLife
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 

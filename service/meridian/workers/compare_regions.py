@@ -8,9 +8,8 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
 
-import structlog
-
 from meridian.errors import KmsError
+from meridian.log import structlog
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.ports.store.faults import VersionConflict
 from meridian.ports.store.store import Store

@@ -11,8 +11,6 @@ from functools import partial
 from math import inf
 from typing import Final, Protocol
 
-import structlog
-
 from meridian.domain.deletion import is_deletion_due
 from meridian.domain.imports import without_expired
 from meridian.domain.key import Key
@@ -20,6 +18,7 @@ from meridian.domain.limits import Limits
 from meridian.domain.rotation import rotate_due
 from meridian.errors import KmsError, KMSInternalException
 from meridian.fault_points import FaultPoint, reach
+from meridian.log import structlog
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.ciphers import SymmetricKeys

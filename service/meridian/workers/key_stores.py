@@ -16,9 +16,8 @@ from functools import partial
 from itertools import chain, zip_longest
 from typing import Final
 
-import structlog
-
 from meridian.domain.key_store import ConnectionState
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-import structlog
-
 from meridian.domain.key_store import ConnectionState, KeyStoreType
+from meridian.log import structlog
 from meridian.ports.key_store import HeldKey
 from meridian.ports.store.key_stores import KeyStoreRow
 from meridian.ports.store.store import Store

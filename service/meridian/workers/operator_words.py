@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final, NamedTuple
 
-import structlog
-
 from meridian.domain.multi_region import MemberStatus, OperatorWord, RowStatus, SetRow
 from meridian.errors import KmsError
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.store.faults import VersionConflict
 from meridian.ports.store.store import Store

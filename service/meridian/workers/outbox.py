@@ -11,9 +11,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-import structlog
-
 from meridian.errors import KmsError
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.errors import KmsError
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvents
 

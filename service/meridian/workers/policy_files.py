@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.authorization.decision.authorizer import Authorizer
@@ -22,6 +21,7 @@ from meridian.authorization.decision.explain import told_of
 from meridian.authorization.sets.policy_files import Fault, PolicySetError, PolicySource, PolicyTexts, read_texts, understand
 from meridian.domain.policy_answer import PolicySetTold
 from meridian.errors import KmsError
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvents
 from meridian.short_turns import ShortTurns

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.engine.secret_files import FileFault
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 from meridian.workers.periodic import URGENT_SECONDS, Job

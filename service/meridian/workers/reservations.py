@@ -8,10 +8,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-import structlog
-
 from meridian.domain.multi_region import RowStatus, SetRow
 from meridian.errors import DependencyTimeoutException, KmsError
+from meridian.log import structlog
 from meridian.ports.audit import AuditTrail
 from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory

@@ -15,11 +15,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol
 
-import structlog
-
 from meridian.domain.key import Key, KeyMaterial
 from meridian.domain.limits import Limits
 from meridian.fault_points import FaultPoint, reach
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents

@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.faults import WrappedRowFault
 from meridian.ports.security_events import SecurityEvents

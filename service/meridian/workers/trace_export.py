@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from meridian.log import structlog
 from meridian.ports.audit_sinks import SinkFaultError
 from meridian.ports.clock import Clock
 from meridian.ports.traces import Span, SpanReceiver

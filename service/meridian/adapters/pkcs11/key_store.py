@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-import structlog
-
 from meridian.adapters.pkcs11.library import IV_BYTES, TAG_BYTES, TokenSession
 from meridian.adapters.pkcs11.links import USE_SECONDS, StoreAt, TokenLinks
 from meridian.adapters.pkcs11.outcomes import TABLE, Outcome, TokenFault
@@ -30,6 +28,7 @@ from meridian.errors import (
     KMSInvalidStateException,
     ThrottlingException,
 )
+from meridian.log import structlog
 from meridian.ports.crypto.ciphers import Decrypted, Encrypted
 from meridian.ports.entropy import Entropy
 from meridian.ports.key_store import AskedFor, Credential, InnerSeals

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
-import structlog
-
 from meridian.adapters.key_store_metrics import Count
 from meridian.adapters.pkcs11.library import TokenPlace, TokenSession, token_is_there
 from meridian.adapters.pkcs11.link import TokenLink, look_over
@@ -20,6 +18,7 @@ from meridian.adapters.pkcs11.thread import TokenThread
 from meridian.domain.key import Key
 from meridian.domain.key_store import ConnectionState
 from meridian.errors import KmsError
+from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.key_store import AskedFor, HeldKey, StoreCredentials
 from meridian.ports.store.key_stores import KeyStoreRow

@@ -13,7 +13,6 @@ import asyncio
 from typing import Final
 
 import aiohttp
-import structlog
 from aiohttp import ClientSession
 from yarl import URL
 
@@ -28,6 +27,7 @@ from meridian.adapters.xks_proxy.signature import signed_headers
 from meridian.domain.token_bucket import TokenBucket
 from meridian.domain.trace_context import TRACEPARENT
 from meridian.errors import ThrottlingException
+from meridian.log import structlog
 from meridian.ports.key_store import RequestSigner
 
 IN_FLIGHT_MAX: Final = 128

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from meridian.adapters.late_modules import loaded
 from meridian.adapters.xks_proxy import messages
 from meridian.adapters.xks_proxy.addresses import is_literal
@@ -29,6 +27,7 @@ from meridian.errors import (
     ValidationException,
     XksKeyInvalidConfigurationException,
 )
+from meridian.log import structlog
 from meridian.ports.crypto.ciphers import Decrypted, Encrypted
 from meridian.ports.key_store import AskedFor, Credential, ExternalKey, InnerSeals, RequestSigner, StoreCredentials
 from meridian.ports.store.key_stores import KeyStoreRow

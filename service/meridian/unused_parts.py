@@ -1,0 +1,43 @@
+"""Parts of libraries that a library loads by itself and that nobody here uses: it is loaded without them, which a process feels that
+serves for months."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+
+@contextmanager
+def not_installed(*names: str) -> Iterator[None]:
+    """In here these modules are not installed, but for those that are loaded: for a library that does without them where they are not."""
+    with _in_place_of(names, lambda _: None):
+        yield
+
+
+@contextmanager
+def empty(*names: str) -> Iterator[None]:
+    """In here these modules have None under every name, but for those that are loaded: for a library that offers what they have and does
+    nothing with it itself."""
+    with _in_place_of(names, _EmptyModule):
+        yield
+
+
+class _EmptyModule(ModuleType):
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):  # what the interpreter asks of a module, and finds at every other one or does without
+            raise AttributeError(name)
+
+
+@contextmanager
+def _in_place_of(names: tuple[str, ...], made: Callable[[str], ModuleType | None]) -> Iterator[None]:
+    absent = [name for name in names if name not in sys.modules]
+    modules: dict[str, Any] = sys.modules  # None there means that the module cannot be found
+    modules.update({name: made(name) for name in absent})
+    try:
+        yield
+    finally:
+        for name in absent:
+            del modules[name]
