@@ -106,6 +106,20 @@ async def test_a_slow_sink_fails_its_callers(tmp_path: Path) -> None:
     await stream.close()
 
 
+@pytest.mark.asyncio
+async def test_nobody_looks_after_a_sink_that_has_nothing_to_do(tmp_path: Path) -> None:
+    """Ten looks a second would be a tenth of what an idle Region does."""
+    stream = open_stream(open_file(tmp_path), sink_timeout_seconds=0.05)
+    assert stream._watchdog is None
+    await stream.append(record(1))
+    watching = stream._watchdog
+    assert watching is not None
+    while stream._watchdog is not None:
+        await asyncio.sleep(0.001)
+    assert asyncio.get_running_loop().time() >= watching.when(), "it looked once more, and left it there"
+    await stream.close()
+
+
 ROOT = Path(__file__).parents[2]
 
 

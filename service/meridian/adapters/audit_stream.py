@@ -72,7 +72,6 @@ class FileAuditStream:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="audit", daemon=True)
         self._thread.start()
-        self._watch()
 
     def figures(self) -> StreamFigures:
         """As they are now."""
@@ -205,6 +204,8 @@ class FileAuditStream:
         self._writing, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
         if self._writing:
             self._writing_since = self._loop.time()
+            if self._watchdog is None:
+                self._watch()
             self._hand_over(self._writing)
         elif self._closing is not None:
             self._jobs.put(None)
@@ -219,10 +220,10 @@ class FileAuditStream:
             self._loop.call_soon(self._batch_done, OSError(f"a record cannot be written: {type(fault).__name__}"))
 
     def _watch(self) -> None:
-        """Look a few times per timeout whether the sink hangs; a timer per batch would cost more than the batch's own work."""
+        """Look a few times per timeout whether the sink hangs, while it writes; a timer per batch would cost more than its own work."""
         if self._writing and self._loop.time() - self._writing_since > self._sink_timeout_seconds:
             self._sink_is_slow()
-        self._watchdog = self._loop.call_later(self._sink_timeout_seconds / WATCHES_PER_TIMEOUT, self._watch)
+        self._watchdog = self._loop.call_later(self._sink_timeout_seconds / WATCHES_PER_TIMEOUT, self._watch) if self._writing else None
 
     def _sink_is_slow(self) -> None:
         # The write may still finish; those who wait are not kept.
