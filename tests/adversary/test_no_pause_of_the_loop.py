@@ -78,11 +78,10 @@ def test_a_loop_that_is_held_is_seen(tmp_path: Path) -> None:
     """The measure itself: a loop that somebody holds for 50 ms says so."""
     import asyncio
 
-    from meridian.adapters.clock_system import SystemClock
     from meridian.workers.loop_lag import LoopLag
 
     async def held() -> float:
-        lag = LoopLag(SystemClock(), 0.002)
+        lag = LoopLag(0.002)
         looking = asyncio.create_task(lag.run())
         await asyncio.sleep(0.01)
         lag.take_longest()

@@ -78,7 +78,7 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
         ClockWatch(core.clock, core.events).job(),
     ):
         core.supervisor.run(job)
-    lag = LoopLag(core.clock, limits.loop_lag_look_seconds)
+    lag = LoopLag(limits.loop_lag_look_seconds)
     core.registry.register(lag)
     core.supervisor.serve("loop lag", lag.run())
     core.supervisor.serve("entrance", pipelines.calls.watch())

@@ -28,6 +28,8 @@ PATIENT_SECONDS: Final = 300.0
 """Bound of every other job."""
 PAUSE_SECONDS_MAX: Final = 30.0
 WATCH_SECONDS: Final = 1.0
+BEAT_SECONDS: Final = 0.05
+"""Between two moments at which waits end."""
 LIVE_SECONDS: Final = 30.0
 """A supervisor that has looked at nothing for so long is dead, whatever else still answers."""
 
@@ -36,25 +38,44 @@ class Wake:
     """Asks for a round now instead of at its time."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._is_set = False
+        self._waiting: asyncio.Future[None] | None = None
 
     def __call__(self) -> None:
-        self._event.set()
+        self._is_set = True
+        self._end_wait()
 
     def is_set(self) -> bool:
         """Whether somebody asked since the last round began."""
-        return self._event.is_set()
+        return self._is_set
 
     def clear(self) -> None:
         """A round begins: what asked for it is served by it."""
-        self._event.clear()
+        self._is_set = False
 
     async def wait(self, seconds: float) -> None:
-        """Return when somebody asks, or after so many seconds."""
-        try:
-            await asyncio.wait_for(self._event.wait(), seconds)
-        except TimeoutError:
+        """Return when somebody asks, or after so many seconds. For one job alone."""
+        if self._is_set:
             return
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        timer = loop.call_at(end_of_wait(loop.time(), seconds), self._end_wait)
+        try:
+            await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
+
+    def _end_wait(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+def end_of_wait(now: float, seconds: float) -> float:
+    """When a wait of so many seconds ends, rather a little too early than too late: waits end at moments that they have in common, so that
+    a process that does nothing else wakes once for all of them. Shorter ones end at their own."""
+    until = now + seconds
+    return until - until % BEAT_SECONDS if seconds >= BEAT_SECONDS else until
 
 
 class Pause(Protocol):

@@ -10,7 +10,7 @@ from tests.stepped_clock import SteppedClock
 
 from meridian.errors import KMSInternalException
 from meridian.ports.security_events import SecurityEvent
-from meridian.workers.periodic import Job, Supervisor, Wake
+from meridian.workers.periodic import BEAT_SECONDS, Job, Supervisor, Wake, end_of_wait, wait_for_real
 from meridian.workers.set_aside import SetAside
 
 
@@ -204,3 +204,40 @@ def test_a_supervisor_that_looks_no_more_is_dead_and_one_that_looks_is_not() -> 
         assert stage.supervisor.deaths() == []
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("seconds", [BEAT_SECONDS, 0.2, 0.25, 1.0, 5.0, 3600.0])
+def test_waits_end_at_moments_that_they_have_in_common_and_never_late(seconds: float) -> None:
+    for moment in range(1000):
+        now = 86_400.0 + moment * 0.00137
+        until = end_of_wait(now, seconds)
+        assert now + seconds - BEAT_SECONDS <= until <= now + seconds
+        assert abs(until / BEAT_SECONDS - round(until / BEAT_SECONDS)) < 1e-6
+    # Who began a little after the moment at which the wait before ended waits whole times from then on.
+    assert end_of_wait(100.0 + 0.001, seconds) == pytest.approx(100.0 + seconds)
+
+
+def test_a_short_wait_ends_at_its_own_moment() -> None:
+    assert end_of_wait(100.001, BEAT_SECONDS / 2) == 100.001 + BEAT_SECONDS / 2
+
+
+def test_a_wait_ends_by_time_by_a_word_and_with_whoever_waits() -> None:
+    async def story() -> None:
+        loop, wake = asyncio.get_running_loop(), Wake()
+        await wait_for_real(wake, 0.01)
+        assert not wake.is_set(), "nobody asked"
+        waiting = asyncio.ensure_future(wake.wait(3600.0))
+        await asyncio.sleep(0)
+        wake()
+        wake()
+        await asyncio.wait_for(waiting, 1.0)
+        assert wake.is_set()
+        await wake.wait(3600.0)  # asked for before it waits: at once
+        wake.clear()
+        left = asyncio.ensure_future(wake.wait(3600.0))
+        await asyncio.sleep(0)
+        left.cancel()
+        await asyncio.wait([left])
+        assert all(timer.cancelled() for timer in loop._scheduled)  # type: ignore[attr-defined]  # what a loop shows nowhere else
+
+    asyncio.run(story())
