@@ -14,7 +14,7 @@ from meridian.bootstrap.core import Core
 from meridian.bootstrap.operations import UseCases
 from meridian.bootstrap.pipelines import Pipelines
 from meridian.bootstrap.replication import Inbound, Outbound
-from meridian.ports.store.store import STILL_SECONDS_MAX
+from meridian.ports.store.store import READ_SECONDS_MAX
 from meridian.workers.certificate_expiry import CertificateExpiry
 from meridian.workers.clock_watch import ClockWatch
 from meridian.workers.key_store_health import KeyStoreHealth
@@ -45,9 +45,10 @@ def run_jobs(core: Core, cases: UseCases, outbound: Outbound, inbound: Inbound, 
     )
     backlog = OutboxBacklog(core.store, core.clock, outbound.peers)
     core.registry.register(backlog)
-    feed = UnlessStill(core.directory.read_changes, core.store, core.clock, lambda: STILL_SECONDS_MAX, core.directory.nothing_changed)
-    exports = UnlessStill(core.exports.look, core.store, core.clock, rests_where(core.exports.is_whole), core.exports.nothing_changed)
-    shipping = UnlessStill(core.shipping.ship, core.store, core.clock, rests_where(core.shipping.is_idle))
+    feed = UnlessStill(core.directory.read_changes, core.store, core.clock, lambda: READ_SECONDS_MAX, core.directory.nothing_changed)
+    is_whole = rests_where(core.exports.is_whole, READ_SECONDS_MAX)
+    exports = UnlessStill(core.exports.look, core.store, core.clock, is_whole, core.exports.nothing_changed)
+    shipping = UnlessStill(core.shipping.ship, core.store, core.clock, rests_where(core.shipping.is_idle, READ_SECONDS_MAX))
     for job in (
         Job("change feed", feed, READING_SECONDS, URGENT_SECONDS),
         *([Job("exports", exports, EXPORT_SECONDS, URGENT_SECONDS)] if core.settings.xks is not None else []),

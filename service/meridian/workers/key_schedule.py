@@ -26,7 +26,7 @@ from meridian.ports.entropy import Entropy
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.faults import StoreUnavailable, VersionConflict
-from meridian.ports.store.store import Store, UnitOfWork
+from meridian.ports.store.store import READ_SECONDS_MAX, Store, UnitOfWork
 from meridian.replication.delete_key import Leave
 from meridian.replication.publish import SetPublisher, tell_held
 from meridian.replication.switch_material import held_by_all, record_rotation
@@ -87,7 +87,7 @@ class KeyScheduleWorker:
 
     def job(self) -> Job:
         """Twice a second, and when woken; where nothing is due, when something may be."""
-        look = UnlessStill(self.settle_due, self._store, self._clock, lambda: self._rests)
+        look = UnlessStill(self.settle_due, self._store, self._clock, lambda: min(self._rests, READ_SECONDS_MAX))
         return Job("key schedule", look, LOOK_SECONDS, PATIENT_SECONDS, self.wake)
 
     async def settle_due(self) -> None:

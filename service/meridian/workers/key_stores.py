@@ -25,7 +25,7 @@ from meridian.ports.key_store import AskedFor, KeyStoreConnections
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.faults import StoreUnavailable, VersionConflict
 from meridian.ports.store.key_stores import KeyStoreRow
-from meridian.ports.store.store import Store
+from meridian.ports.store.store import READ_SECONDS_MAX, Store
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 from meridian.workers.unless_still import UnlessStill, rests_where
@@ -71,7 +71,7 @@ class KeyStoreWorker:
         self.aside = SetAside("key stores", clock=clock, events=events)
 
     def job(self) -> Job:
-        look = UnlessStill(self.settle, self._store, self._clock, rests_where(lambda: self._is_settled))
+        look = UnlessStill(self.settle, self._store, self._clock, rests_where(lambda: self._is_settled, READ_SECONDS_MAX))
         return Job("key stores", look, LOOK_SECONDS, PATIENT_SECONDS, self._wake)
 
     async def settle(self) -> bool:

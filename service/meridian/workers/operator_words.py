@@ -15,7 +15,7 @@ from meridian.errors import KmsError
 from meridian.log import structlog
 from meridian.ports.clock import Clock
 from meridian.ports.store.faults import VersionConflict
-from meridian.ports.store.store import Store
+from meridian.ports.store.store import STILL_SECONDS_MAX, Store
 from meridian.replication.recover_sets import MendSets
 from meridian.replication.sets.state import SetRefusal
 from meridian.replication.silent_regions import Silence
@@ -70,7 +70,7 @@ class MembershipWorker:
 
     def job(self) -> Job:
         """Every second; where nothing is left to do, when something was said or changed."""
-        look = UnlessStill(self.settle, self._store, self._clock, rests_where(lambda: self._is_settled))
+        look = UnlessStill(self.settle, self._store, self._clock, rests_where(lambda: self._is_settled, STILL_SECONDS_MAX))
         return Job("membership", look, LOOK_SECONDS, PATIENT_SECONDS)
 
     async def settle(self) -> bool:

@@ -17,7 +17,7 @@ from meridian.ports.clock import Clock
 from meridian.ports.entropy import Entropy
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.outbox import OutboxEntry
-from meridian.ports.store.store import Store, UnitOfWork
+from meridian.ports.store.store import STILL_SECONDS_MAX, Store, UnitOfWork
 from meridian.replication.send import Dispatch, Letter, read_letter
 from meridian.workers.periodic import PATIENT_SECONDS, Job, Wake
 from meridian.workers.set_aside import SetAside, UnreadableRowError
@@ -72,7 +72,8 @@ class OutboxWorker:
         return [Job(f"outbox {region}", self._look(region), IDLE_SECONDS, PATIENT_SECONDS, wake) for region, wake in self._wakes.items()]
 
     def _look(self, region: str) -> UnlessStill:
-        return UnlessStill(partial(self.send_due, region), self._store, self._clock, rests_where(lambda: region not in self._waiting))
+        rests = rests_where(lambda: region not in self._waiting, STILL_SECONDS_MAX)
+        return UnlessStill(partial(self.send_due, region), self._store, self._clock, rests)
 
     async def drop_unsendable(self) -> None:
         """At the start of the process: nothing waits for a Region that is configured no more; it would wait for ever, and keep the

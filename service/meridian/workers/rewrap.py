@@ -24,7 +24,7 @@ from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.faults import StoreUnavailable, VersionConflict
 from meridian.ports.store.keyring import KekRow, SecretRow
-from meridian.ports.store.store import Store, UnitOfWork
+from meridian.ports.store.store import STILL_SECONDS_MAX, Store, UnitOfWork
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
 from meridian.workers.unless_still import UnlessStill, rests_where
@@ -79,7 +79,7 @@ class RewrapWorker:
 
     def job(self) -> Job:
         """Once a second; with one key-encryption key, when there is another."""
-        look = UnlessStill(self.look, self._store, self._clock, rests_where(lambda: self._is_single))
+        look = UnlessStill(self.look, self._store, self._clock, rests_where(lambda: self._is_single, STILL_SECONDS_MAX))
         return Job("rewrap", look, LOOK_SECONDS, PATIENT_SECONDS)
 
     async def look(self) -> None:

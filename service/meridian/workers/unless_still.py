@@ -44,6 +44,6 @@ class UnlessStill:
         return more
 
 
-def rests_where(nothing_waits: Callable[[], bool]) -> Callable[[], float]:
-    """For a look that, where nothing waits, finds nothing new but what somebody has committed."""
-    return lambda: STILL_SECONDS_MAX if nothing_waits() else 0.0
+def rests_where(nothing_waits: Callable[[], bool], seconds: float) -> Callable[[], float]:
+    """For a look that, where nothing waits, finds nothing new for so many seconds but what somebody has committed."""
+    return lambda: seconds if nothing_waits() else 0.0

@@ -21,7 +21,7 @@ from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
 from meridian.domain.cache_entries import key_owner
 from meridian.domain.key import Key, KeySpec, KeyState, KeyUsage, Origin
 from meridian.errors import KMSInternalException
-from meridian.ports.store.store import STILL_SECONDS_MAX
+from meridian.ports.store.store import READ_SECONDS_MAX
 from meridian.workers.unless_still import UnlessStill
 
 ACCOUNT, KEY_ID = "111122223333", "1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -226,11 +226,11 @@ async def test_a_feed_that_nobody_wrote_to_is_as_good_as_read_and_one_commit_end
     found = await cached.find(ACCOUNT, KEY_ID)
     assert found is not None
     cached.remember(ACCOUNT, KEY_ID, found)
-    feed = UnlessStill(cached.read_changes, store, clock, lambda: STILL_SECONDS_MAX, cached.nothing_changed)
+    feed = UnlessStill(cached.read_changes, store, clock, lambda: READ_SECONDS_MAX, cached.nothing_changed)
     await feed()
     before = store.statements
     for _ in range(4):
-        clock.seconds += STILL_SECONDS_MAX / 5
+        clock.seconds += READ_SECONDS_MAX / 5
         await feed()
         assert cached.find_cached(ACCOUNT, KEY_ID) is found
     assert store.statements == before

@@ -29,8 +29,10 @@ from meridian.ports.store.operator_words import OperatorWords
 from meridian.ports.store.outbox import Outbox
 from meridian.ports.store.region import Region
 
-STILL_SECONDS_MAX: Final = 5.0
+STILL_SECONDS_MAX: Final = 30.0
 """For so long at most is a look left out because nobody has committed anything since the last one."""
+READ_SECONDS_MAX: Final = 5.0
+"""For so long at most one that also finds out that the database can be read, or what time alone brings."""
 
 
 class UnitOfWork(Protocol):
