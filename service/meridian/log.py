@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meridian.unused_parts import not_installed
 
-with not_installed("rich"):
+with not_installed("colorama", "rich"):
     import structlog  # noqa: TID251 - the one place
     from structlog.typing import EventDict, Processor  # noqa: TID251 - the same
 

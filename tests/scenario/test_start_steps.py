@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 UNNEEDED = (
     "alembic", "asyncpg", "mako", "grpc_reflection.v1alpha", "uvloop", "jinja2", "yaml", "multiprocessing.pool", "meridian.client",
     "meridian.policy_kit.replay", "meridian.policy_kit.prove", "meridian.policy_kit.cores", "meridian.policy_kit.trial", "rich",
-    "sqlalchemy.orm",
+    "sqlalchemy.orm", "joserfc", "cedarpy.pst", "colorama",
 )  # fmt: skip
 """What other commands need, or what only some Regions have."""
 

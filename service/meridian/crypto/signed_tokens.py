@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
-
-from joserfc import jws
-from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from meridian.domain.strict_json import JsonFault, parse_json
+
+if TYPE_CHECKING:
+    from meridian.crypto.signing_key import SigningKey
 
 KEYS_MAX: Final = 64
 """Of a key set; one with more is refused."""
 KID_CHARACTERS_MAX: Final = 256
-RSA_BITS: Final = (2048, 4096)
-"""Smallest and largest modulus; a check takes the square of its length."""
-HEADER_BYTES_MAX: Final = 4096
-warnings.simplefilter("ignore", SecurityWarning)  # what the library warns of is refused here, and EdDSA has one curve
+# What the library warns of is refused here, and EdDSA has one curve.
+warnings.filterwarnings("ignore", module=r"meridian\.crypto\.signing_key")
 
 
 class _Kind(NamedTuple):
@@ -45,31 +42,10 @@ ALGORITHMS: Final[Mapping[str, _Kind]] = {
 """THE table of algorithms that tokens may be signed by, each with the one kind of key that it is for. The last two are one, of which RFC
 9864 names the second."""
 ED25519: Final = ("EdDSA", "Ed25519")
-_CLASSES: Final[Mapping[str, type[RSAKey | ECKey | OKPKey]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 
 
 class KeySetFault(ValueError):
     """A document is no key set that can be used; the message fits behind its name."""
-
-
-class _Registry(jws.JWSRegistry):
-    max_header_length = HEADER_BYTES_MAX
-
-
-class Key:
-    """Implements `ports.key_sets.SigningKey`."""
-
-    __slots__ = ("_key",)
-
-    def __init__(self, key: RSAKey | ECKey | OKPKey) -> None:
-        self._key = key
-
-    def payload_of(self, token: str, algorithm: str) -> bytes:
-        registry = _Registry(algorithms=[algorithm], strict_check_header=False)
-        try:
-            return jws.deserialize_compact(token, self._key, algorithms=[algorithm], registry=registry).payload
-        except JoseError as fault:
-            raise ValueError(type(fault).__name__) from fault
 
 
 class KeySet:
@@ -77,11 +53,11 @@ class KeySet:
 
     __slots__ = ("_keys",)
 
-    def __init__(self, keys: Mapping[tuple[str, str], Key]) -> None:
+    def __init__(self, keys: Mapping[tuple[str, str], SigningKey]) -> None:
         """By id and algorithm."""
         self._keys = dict(keys)
 
-    def find(self, kid: str, algorithm: str) -> Key | None:
+    def find(self, kid: str, algorithm: str) -> SigningKey | None:
         return self._keys.get((kid, algorithm))
 
     def __len__(self) -> int:
@@ -90,7 +66,7 @@ class KeySet:
 
 def read_key_set(document: bytes) -> KeySet:
     """The keys of a JWK set that sign tokens. What is for something else, or of a kind that no algorithm here takes, is left out; what is
-    wrong refuses the whole. Raises: KeySetFault.
+    wrong refuses the whole. In a thread: the first keys load a library. Raises: KeySetFault.
     """
     try:
         text = parse_json(document.decode())
@@ -99,7 +75,7 @@ def read_key_set(document: bytes) -> KeySet:
     listed = text.get("keys") if isinstance(text, dict) else None
     if not isinstance(listed, list) or len(listed) > KEYS_MAX or not all(isinstance(each, dict) for each in listed):
         raise KeySetFault(f"is no key set of at most {KEYS_MAX} keys")
-    found: dict[tuple[str, str], Key] = {}
+    found: dict[tuple[str, str], SigningKey] = {}
     for each in listed:
         kid, algorithms = each.get("kid"), _algorithms_of(each)
         if not algorithms or kid is None:
@@ -129,16 +105,13 @@ def _algorithms_of(key: Mapping[str, Any]) -> list[str]:
     return [name for name in fitting if name in meant]
 
 
-def _key(members: Mapping[str, Any]) -> Key:
+def _key(members: Mapping[str, Any]) -> SigningKey:
     """The public half of a key. Raises: KeySetFault."""
+    from meridian.crypto.signing_key import signing_key  # few Regions have issuers: its library is loaded with the first key
+
     if "d" in members:
         raise KeySetFault("has a private key in it")
-    public = {name: value for name, value in members.items() if name in ("kty", "n", "e", "crv", "x", "y")}
     try:
-        key = _CLASSES[public["kty"]].import_key(public)
-        raw: Any = key.public_key
-    except (JoseError, ValueError, TypeError, KeyError) as fault:
-        raise KeySetFault("has a key that cannot be read") from fault
-    if isinstance(key, RSAKey) and not RSA_BITS[0] <= raw.key_size <= RSA_BITS[1]:
-        raise KeySetFault(f"has an RSA key that is not of {RSA_BITS[0]} to {RSA_BITS[1]} bits")
-    return Key(key)
+        return signing_key({name: value for name, value in members.items() if name in ("kty", "n", "e", "crv", "x", "y")})
+    except ValueError as fault:
+        raise KeySetFault(f"has {fault}") from fault

@@ -12,12 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import cedarpy
 import orjson
 
 from meridian.authorization.language.policy_bounds import LAID_OUT_CHARACTERS_MAX, bounds_fault
 from meridian.domain.fault_places import fault_text
 from meridian.domain.weights import parsed_bytes, schema_bytes
+from meridian.unused_parts import empty
+
+with empty("cedarpy.pst"):  # a tree of classes for syntax trees, which are dicts here
+    import cedarpy
 
 Est = dict[str, Any]
 """One policy in Cedar's JSON form."""
