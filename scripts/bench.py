@@ -33,9 +33,10 @@ KEY_POLICY = 'permit (principal == KMS::Service::"111122223333/app", action in K
 READING_POLICY = KEY_POLICY.replace(
     ";",
     ' when { context has encryptionContext && context.encryptionContext.hasTag("object") '
-    '&& context.encryptionContext.getTag("object") like "s3://*" };',
+    '&& context.encryptionContext.hasTag("tenant") '
+    '&& context.encryptionContext.getTag("object") != context.encryptionContext.getTag("tenant") };',
 )
-"""The same permit under a condition whose answer every new object makes new."""
+"""The same permit under a condition whose answer every new object makes new: neither is compared with what is spelled out."""
 PLAINTEXT = b"0123456789abcdef0123456789abcdef"
 LIMITS = {
     "Encrypt, same context, 16 in flight": 2.0,

@@ -15,7 +15,7 @@ from typing import Any, Final
 from meridian.authorization.language.evaluator import Est
 from meridian.authorization.language.expression_text import expression_text
 from meridian.authorization.language.policies import BUILTIN, GUARDRAIL, Policy, action_names, conjuncts, matches_action, uid
-from meridian.authorization.language.read_set import TIMELIKE
+from meridian.authorization.language.read_set import TIMELIKE, read_set
 from meridian.authorization.language.schema_model import SchemaModel
 from meridian.policy_kit.closed_domains import CLOSED_DOMAINS
 from meridian.policy_kit.reads import Reads, expressions, path_of, reads_of
@@ -175,10 +175,10 @@ def _is_guarded(subject: _Subject, action: str) -> bool:
 
 
 def _decision_key(subject: _Subject) -> Iterator[str]:
+    if read_set([subject.est], frozenset(), frozenset()).tags is None:
+        yield "reads the encryption context as a whole: a decision is remembered only for the very same pairs"
     for path in sorted(set(subject.reads.literals) | set(subject.reads.patterns)):
-        if path == ("context", "encryptionContext"):
-            yield "reads the encryption context as a whole: a decision is remembered only for the very same pairs"
-        elif path in PER_CALL or (path[:2] == ("context", "encryptionContext") and path in subject.reads.patterns):
+        if path in PER_CALL:
             yield f"puts each value of {'.'.join(path)} into the decision key: where it differs from call to call, nothing is remembered"
 
 

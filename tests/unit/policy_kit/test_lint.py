@@ -59,10 +59,9 @@ CASES = {
         'unless { principal in KMS::Group::"111122223333/platform" };',
     ),
     "decision-key": (
+        ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ context.encryptionContext.hasTag(principal.account) }};',
         ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ context.encryptionContext.hasTag("o") && '
         'context.encryptionContext.getTag("o") like "s3://*" };',
-        ACCOUNT + f'permit ({ME}, action == KMS::Action::"Encrypt", {MINE} when {{ context.encryptionContext.hasTag("o") && '
-        'context.encryptionContext.getTag("o") == "x" };',
     ),
     "not-remembered": (
         ACCOUNT

@@ -10,6 +10,7 @@ from typing import Any, Final
 from meridian.authorization.decision.facts import ABSENT, Facts
 from meridian.authorization.decision.slices import CompiledSlice
 from meridian.authorization.language.read_set import ENCRYPTION_CONTEXT
+from meridian.authorization.language.text_tests import TextTests
 
 TAG_ENTITIES: Final = {
     "encryptionContext": "KMS::EncryptionContext",
@@ -45,16 +46,21 @@ def context_of(compiled: CompiledSlice, facts: Facts) -> tuple[dict[str, Any], l
 
 
 def read_values(compiled: CompiledSlice, facts: Facts) -> list[Any]:
-    """Every context value that the slice reads, absent told from empty, in a form that can be compared."""
+    """Every context value that the slice reads, absent told from empty, in a form that can be compared. Of a text that the slice does no
+    more than test, what comes of that: to the slice, two with the same outcome are one."""
     values: list[Any] = []
     for name in compiled.attributes:
         value = facts.attribute(name)
         if name == ENCRYPTION_CONTEXT and compiled.tags is not None:
-            values += [value.get(tag) for tag in compiled.tags]
+            values += [value] if value is ABSENT else [_told(value.get(tag), tests) for tag, tests in compiled.tags.items()]
         else:
             values.append(_comparable(value))
     values += [_comparable(facts.request_attribute(name)) for name in compiled.request_attributes]
     return values
+
+
+def _told(text: str | None, tests: TextTests | None) -> Any:
+    return text if tests is None or text is None else tests.outcome(text)
 
 
 def _comparable(value: Any) -> Any:

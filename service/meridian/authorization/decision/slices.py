@@ -16,6 +16,7 @@ from meridian.authorization.language.evaluator import PolicyHandle, SchemaHandle
 from meridian.authorization.language.policies import Policy
 from meridian.authorization.language.read_set import as_record, read_set, record_tags
 from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.language.text_tests import TextTests
 from meridian.domain.bounded_cache import BoundedCache, Caches, nobody
 from meridian.domain.cache_entries import Owner
 from meridian.domain.weights import deep_bytes
@@ -42,8 +43,8 @@ class CompiledSlice:
     schema: SchemaHandle
     attributes: tuple[str, ...]
     request_attributes: tuple[str, ...]
-    tags: tuple[str, ...] | None
-    """Tags of the encryption context that are read, sorted; None for all of it."""
+    tags: dict[str, TextTests | None] | None
+    """Tags of the encryption context that are read, with all that is asked of the text, None for the text itself; None for all of it."""
     is_timelike: bool
     is_record: bool
     """The encryption context is passed as a record of just those tags."""
@@ -113,7 +114,7 @@ class SliceCompiler:
             schema=self._schema(schema_name, account),
             attributes=tuple(sorted(attributes)),
             request_attributes=tuple(sorted(requested)),
-            tags=None if reads.tags is None else tuple(sorted(reads.tags)),
+            tags=None if reads.tags is None else {tag: reads.tests.get(tag) for tag in sorted(reads.tags)},
             is_timelike=reads.is_timelike,
             is_record=record is not None,
             schema_name=schema_name,

@@ -1,16 +1,18 @@
 """What a slice of policies reads of a request's context.
 
-Paths are followed from `context` through attribute accesses and tests. A tag test or read with a literal name reads that tag; any
-other use of a tag entity, or of a record as a value, reads the whole of it. An expression of unknown form reads everything.
+Paths are followed from `context` through attribute accesses and tests. A tag test or read with a literal name reads that tag; whether
+there is an encryption context at all reads none; any other use of a tag entity, or of a record as a value, reads the whole of it. An
+expression of unknown form reads everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meridian.authorization.language.evaluator import Est
+from meridian.authorization.language.text_tests import Pattern, TextTests, tests_of, text_test
 
 TIMELIKE: Final = frozenset({"currentTime", "mfaAgeSeconds", "tokenIssueTime", "trailingDaysWithoutKeyUsage"})
 ENCRYPTION_CONTEXT: Final = "encryptionContext"
@@ -29,6 +31,8 @@ class ReadSet:
     request_attributes: frozenset[str]
     tags: frozenset[str] | None
     """Tags of the encryption context that are read; None for all of it."""
+    tests: Mapping[str, TextTests]
+    """Of each tag whose text is tested and not used otherwise. A tag that is only looked for has none to pass."""
 
     @property
     def is_timelike(self) -> bool:
@@ -38,19 +42,21 @@ class ReadSet:
 
 def read_set(policies: Iterable[Est], all_attributes: frozenset[str], all_request_attributes: frozenset[str]) -> ReadSet:
     """What these policies read."""
-    paths: set[tuple[str, ...]] = set()
-    tags: set[str] = set()
+    found = _Found()
     for policy in policies:
         for condition in policy["conditions"]:
-            _collect(condition["body"], paths, tags)
+            _collect(condition["body"], found)
+    paths = found.paths
     if () in paths:
-        return ReadSet(all_attributes, all_request_attributes, None)
+        return ReadSet(all_attributes, all_request_attributes, None, {})
     attributes = frozenset(path[0] for path in paths) - {"request"}
     requested = [path for path in paths if path[0] == "request"]
     whole_request = any(len(path) == 1 for path in requested)
     request_attributes = all_request_attributes if whole_request else frozenset(path[1] for path in requested)
-    whole_context = any(path == (ENCRYPTION_CONTEXT,) for path in paths)
-    return ReadSet(attributes, request_attributes, None if whole_context else frozenset(tags))
+    if (ENCRYPTION_CONTEXT,) in paths:
+        return ReadSet(attributes, request_attributes, None, {})
+    tests = {tag: tests_of(each) for tag, each in found.tests.items() if tag not in found.values}
+    return ReadSet(attributes, request_attributes, frozenset(found.tests), tests)
 
 
 def record_tags(reads: ReadSet) -> tuple[str, ...] | None:
@@ -88,26 +94,44 @@ def _with_record(node: Any) -> Any:
     return {operator: _with_record(operands)}
 
 
-def _collect(node: Any, paths: set[tuple[str, ...]], tags: set[str]) -> None:
+@dataclass(slots=True)
+class _Found:
+    paths: set[tuple[str, ...]] = field(default_factory=set)
+    tests: dict[str, set[str | Pattern]] = field(default_factory=dict)
+    """Of each tag that is read by a literal name."""
+    values: set[str] = field(default_factory=set)
+    """Those whose text is used otherwise."""
+
+    def add_tag(self, name: str, tests: Iterable[str | Pattern]) -> None:
+        self.tests.setdefault(name, set()).update(tests)
+        self.paths.add((ENCRYPTION_CONTEXT, name))
+
+
+def _collect(node: Any, found: _Found) -> None:
     """Add what an expression reads. A name that an author chose is never mistaken for an operator: records are entered by value."""
     if not _is_expression(node):
-        paths.add(())
+        found.paths.add(())
+        return
+    tested = text_test(node)
+    if tested is not None and (tag := _literal_tag(tested[0])) is not None and "getTag" in tested[0]:
+        found.add_tag(tag, tested[1])
         return
     literal = _literal_tag(node)
     if literal is not None:
-        tags.add(literal)
-        paths.add((ENCRYPTION_CONTEXT, literal))
+        found.add_tag(literal, ())
+        found.values.update([literal] if "getTag" in node else [])
         return
     path = _path(node)
     if path is not None:
-        paths.add(path)
+        # Whether there is an encryption context is told by the attribute, with whatever of it is read.
+        found.paths.add((*path, "") if "has" in node and path == (ENCRYPTION_CONTEXT,) else path)
         return
     [(operator, operands)] = node.items()
     if operator in LEAVES:
         return
     for operand in operands.values() if isinstance(operands, dict) else operands:
         if isinstance(operand, dict):
-            _collect(operand, paths, tags)
+            _collect(operand, found)
 
 
 def _is_expression(node: Any) -> bool:

@@ -348,6 +348,22 @@ def test_a_part_of_the_encryption_context_that_no_policy_reads_asks_nothing_anew
     assert len(ask.questions) == before
 
 
+FITS = f'{TAGGED} && context.encryptionContext.getTag("t") like "s3://*" && context has encryptionContext'
+
+
+def test_texts_that_no_policy_tells_apart_are_one_decision_and_others_are_not(asking: Ask, key: Key) -> None:
+    ask = asking(steered(FITS, "denied"))
+    ask.attributes["encryptionContext"] = {"t": "s3://bucket/1"}
+    assert ask.allowed(key)
+    before = len(ask.questions)
+    ask.attributes["encryptionContext"] = {"t": "s3://bucket/2", "u": "new"}
+    assert ask.allowed(key)
+    assert len(ask.questions) == before
+    for other in ({"t": "S3://bucket/1"}, {"t": ""}, {}):
+        ask.attributes["encryptionContext"] = other
+        assert not ask.allowed(key)
+
+
 @both_ways
 @pytest.mark.parametrize(
     ("change", "condition"),

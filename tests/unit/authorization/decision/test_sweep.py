@@ -100,12 +100,23 @@ def test_what_a_policy_reads_is_asked_each(opened: Callable[[str], PolicySet], b
 
 def test_contexts_of_one_pair_go_together(opened: Callable[[str], PolicySet], batches: list[int]) -> None:
     policies = opened(
-        HEAD.format(name="c") + 'when { context.encryptionContext.hasTag("t") && context.encryptionContext.getTag("t") == "1" };'
+        HEAD.format(name="c") + 'when { context.encryptionContext.hasTag("t") && context.encryptionContext.hasTag("u") && '
+        'context.encryptionContext.getTag("t") == context.encryptionContext.getTag("u") };'
     )
     one = asked({}, {})
-    cells = [replace(one, facts=PlainFacts({"encryptionContext": {"t": str(n)}}, {"grants": []})) for n in range(4)]
+    cells = [replace(one, facts=PlainFacts({"encryptionContext": {"t": str(n), "u": "1"}}, {"grants": []})) for n in range(4)]
     assert [decided.allowed for decided in policies.sweep(Surroundings()).decide(cells)] == [False, True, False, False]
     assert batches == [4]
+
+
+def test_contexts_that_no_policy_tells_apart_are_asked_once(opened: Callable[[str], PolicySet], batches: list[int]) -> None:
+    policies = opened(
+        HEAD.format(name="c") + 'when { context.encryptionContext.hasTag("t") && context.encryptionContext.getTag("t") like "1*" };'
+    )
+    one = asked({}, {})
+    cells = [replace(one, facts=PlainFacts({"encryptionContext": {"t": str(n)}}, {"grants": []})) for n in range(20)]
+    assert [decided.allowed for decided in policies.sweep(Surroundings()).decide(cells)] == [str(n).startswith("1") for n in range(20)]
+    assert batches == [2]
 
 
 def test_a_key_policy_that_cannot_be_read_denies_and_says_so(opened: Callable[[str], PolicySet]) -> None:
