@@ -34,6 +34,10 @@ PRINCIPAL_BYTES: Final = 800
 PRINCIPAL_TEXT_BYTES: Final = 120
 """Of a caller for each of his groups and twice for each of his tags; decisions are too many for measuring him each time."""
 DECISION_BYTES: Final = 500
+OF_A_KEY: Final = 9
+"""How many parts the name of an action on a version of a key has."""
+OF_A_KEY_BYTES: Final = 700
+"""Of such a name, whose parts differ little in their size."""
 
 
 class LivePolicies:
@@ -147,7 +151,10 @@ def _narrowed_bytes(name: Name, kept: tuple[ReferenceType[CompiledSlice], Princi
 
 
 def _decision_bytes(name: Name, kept: tuple[PolicyDecision, Principal]) -> int:
-    return DECISION_BYTES + deep_bytes(name) + _principal_bytes(kept[1])
+    """A decision is weighed while its caller waits: what differs little is not measured."""
+    _, _, action_on, *values = name
+    named = OF_A_KEY_BYTES if len(action_on) == OF_A_KEY else deep_bytes(action_on)
+    return DECISION_BYTES + named + deep_bytes(*values) + _principal_bytes(kept[1])
 
 
 def policies_of_side(
