@@ -45,6 +45,7 @@ CONTRACT = Ours("what the contract has")
 CALL = Ours("one call, with its request, whose size is bounded")
 CONNECTIONS = Ours("open connections, which have a budget")
 VERIFIED = Ours("one verification of a log, in a process of its own that ends")
+READ = Ours("what the policies of one slice read, which their size bounds; gone with the reading")
 SWEPT = Ours("one sweep of a policy author's command, which ends and has bounds of its own")
 PROCESSES = Ours("processes of the command line, and what each counts")
 FILES = Ours("names of files in the audit directory when the process begins")
@@ -133,6 +134,9 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "authorization/decision/sweep.py _Slices._made": SWEPT,
     "authorization/decision/sweep.py _Slices._own": SWEPT,
     "authorization/decision/sweep.py Sweep._answers": SWEPT,
+    "authorization/language/read_set.py _Found.paths": READ,
+    "authorization/language/read_set.py _Found.tests": READ,
+    "authorization/language/read_set.py _Found.values": READ,
     "authorization/language/schema_model.py SchemaModel.actions": CONTRACT,
     "authorization/language/schema_model.py SchemaModel.ancestors": CONTRACT,
     "authorization/language/schema_model.py SchemaModel.entities": CONTRACT,
