@@ -151,12 +151,8 @@ async def check_answers(regions: list[Region], subjects: dict[str, Subject], ans
     for region, before in zip(regions, answered, strict=True):
         names = [name for name, subject in subjects.items() if subject.pid == region.server.pid and name not in report.NO_OP.values()]
         sent = sum(subjects[name].sent for name in names)
-        counted = await asyncio.to_thread(encrypts_of, region.server)
+        counted = await asyncio.to_thread(region.server.encrypts)
         assert counted - before >= sent, f"{sent} Encrypts were sent by h2load, {counted - before:.0f} went well"
-
-
-def encrypts_of(server: Server) -> float:
-    return server.deployment.metrics(HOME).get('meridian_calls_total{operation="Encrypt",outcome="ok"}', 0.0)
 
 
 async def compare(servers: dict[str, Server], root: Path, options: argparse.Namespace, until: float) -> report.Found:
@@ -169,7 +165,7 @@ async def compare(servers: dict[str, Server], root: Path, options: argparse.Name
         own = [subject for region in regions for subject in region.subjects()]
         others = stack.enter_context(contextlib.ExitStack())
         subjects = {subject.name: subject for subject in [*own, *rivals_started(others, root, regions[0])]}
-        answered = [encrypts_of(region.server) for region in regions]
+        answered = [region.server.encrypts() for region in regions]
         syncs = await rounds(list(subjects.values()), options, root, until)
         await check_answers(regions, subjects, answered)
     return report.Found(subjects, options.calls, syncs, bench_machine.switch_microseconds())

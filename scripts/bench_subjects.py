@@ -12,8 +12,9 @@ from bench_process import Call, cpu_seconds, measure
 from h2load import Generator, Shape, UnansweredError
 
 CONNECTIONS, STREAMS, PYTHON, LONE = "16 connections", "one connection, 16 streams", "a Python client, 16 in flight", "a lone caller"
+MANY: Final = "64 connections"
 BATCH: Final = "batches of 100, four in flight"
-BY_H2LOAD: Final = {CONNECTIONS: Shape(16, 1), STREAMS: Shape(1, 16), LONE: Shape(1, 1)}
+BY_H2LOAD: Final = {CONNECTIONS: Shape(16, 1), STREAMS: Shape(1, 16), MANY: Shape(64, 1), LONE: Shape(1, 1)}
 BY_PYTHON: Final = {PYTHON: 16, BATCH: 4}
 """THE table of shapes: by h2load so many connections with so many streams each, by a client in Python so many calls at once."""
 SHAPES: Final = (*BY_H2LOAD, *BY_PYTHON)
