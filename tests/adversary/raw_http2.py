@@ -45,12 +45,14 @@ class UnfinishedCalls:
         self._arrived, self._room, self._first_room, self._next = b"", 65_535, 0, 1
         self._open: dict[int, int] = {}
         self._left: dict[int, int] = {}
-        self.began, self.ended, self.bytes = 0, 0, 0
+        self.began, self.ended, self.bytes, self.is_closed = 0, 0, 0, False
 
     def go_on(self) -> None:
         """Hear what the server has said, and send what it takes now."""
         with contextlib.suppress(ssl.SSLWantReadError):
-            self._arrived += self._socket.recv(262_144)
+            arrived = self._socket.recv(262_144)
+            self.is_closed = not arrived
+            self._arrived += arrived
         out = self._heard()
         while self._first_room and self.began < self._calls and self._room > 5:
             out += frame(HEADERS, 4, self._next, self._head) + frame(DATA, 0, self._next, b"\0" + struct.pack(">I", MESSAGE_BYTES))

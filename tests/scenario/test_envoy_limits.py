@@ -1,0 +1,151 @@
+"""Envoy's limits on connections, streams, ages and times, each driven past its end; long times are made short beforehand."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from tests.adversary.raw_http import as_bytes, connect, signed_headers
+from tests.adversary.raw_http2 import UnfinishedCalls
+from tests.contract.fronts import RANDOM, Front, random
+from tests.deployment import HOME, Deployment
+from tests.raw_calls import raw_call
+
+from meridian.cli.region_place import HOST
+from meridian.client.errors import KmsServiceError
+from meridian.transport.envoy.http_manager import STREAMS
+
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(240)]
+
+CONNECTIONS = 8
+SHORT_SECONDS = 2
+FILLED_SECONDS = 20.0
+SHORTENED = f"""
+from meridian.transport.envoy import http_manager
+http_manager.AGE_SECONDS = http_manager.REQUEST_SECONDS = {SHORT_SECONDS}
+import sys
+from meridian.cli.main import main
+sys.argv = ["meridian", *sys.argv[1:]]
+main()
+"""
+
+
+def prepared(root: Path) -> Deployment:
+    added = 'front.kind = "envoy"\nlimits.failed_authentications_per_minute = 0\n'
+    return Deployment(root, [HOME], settings_added=added).prepare()
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """Envoy with the limits that it always has, and room for few connections."""
+    deployment = prepared(tmp_path_factory.mktemp("limits"))
+    settings = deployment.place(HOME).settings
+    settings.write_text(settings.read_text().replace("[grpc]\n", f"[grpc]\nconnections = {CONNECTIONS}\n"))
+    try:
+        deployment.start()
+        yield Front("envoy", deployment)
+    finally:
+        deployment.stop_all()
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """Envoy with a connection's age and a request's time made short."""
+    deployment = prepared(tmp_path_factory.mktemp("hurried"))
+    place = deployment.place(HOME)
+    command = [sys.executable, "-c", SHORTENED, "serve", "--config", str(place.settings), "--allow-file-seal", "--processes", "1"]
+    with (place.folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+    deployment.processes[HOME] = process
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"ready")
+        yield Front("envoy", deployment)
+    finally:
+        deployment.stop_all()
+
+
+def has_been_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def is_served(front: Front) -> bool:
+    with front.deployment.client(caller="app") as app:
+        try:
+            app.generate_random(number_of_bytes=8, timeout=5)
+        except KmsServiceError:
+            return False
+    return True
+
+
+def test_a_connection_beyond_the_budget_is_closed_at_once_and_room_comes_back(front: Front) -> None:
+    held = [socket.create_connection((HOST, front.port), timeout=5) for _ in range(CONNECTIONS)]
+    try:
+        with socket.create_connection((HOST, front.port), timeout=5) as beyond:
+            assert has_been_closed(beyond)
+        assert not is_served(front)
+        for each in held:
+            each.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                each.recv(1)
+    finally:
+        for each in held:
+            each.close()
+    front.deployment.wait_until(lambda: is_served(front))
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_so_many_calls_a_connection_has_at_once_and_one_more_ends_it(front: Front, beyond: int) -> None:
+    """Who keeps to HTTP/2 has heard of the number before he calls."""
+    root, sent = front.deployment.root, 0
+    unfinished = UnfinishedCalls((HOST, front.port), root / "clients" / "app", front.authority, RANDOM.path, STREAMS + beyond)
+    try:
+        until = time.monotonic() + FILLED_SECONDS
+        while time.monotonic() < until and not unfinished.is_closed and not (unfinished.began == STREAMS and sent == unfinished.bytes > 0):
+            sent = unfinished.bytes
+            with contextlib.suppress(ConnectionError):
+                unfinished.go_on()
+        assert unfinished.is_closed is bool(beyond)
+        assert unfinished.began == STREAMS + beyond
+    finally:
+        unfinished.close()
+
+
+def test_a_connection_of_its_age_is_told_to_end_and_loses_no_call(hurried: Front) -> None:
+    secured, body, answer = ssl.create_default_context(cafile=str(hurried.authority)), b"{}", b""
+    begun = time.monotonic()
+    with connect(hurried.port, secured) as connection:
+        while b"connection: close" not in answer:
+            connection.sendall(as_bytes(signed_headers(hurried.deployment, "ListKeys", body), body))
+            answer = connection.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert time.monotonic() - begun < 30, "it goes on"
+        assert time.monotonic() - begun >= SHORT_SECONDS
+        assert has_been_closed(connection)
+    endpoint, seen = hurried.deployment.endpoint(HOME, "app"), 0
+    with grpc.secure_channel(endpoint.target, endpoint.credentials, options=[("grpc.enable_retries", 0)]) as channel:
+        while time.monotonic() - begun < 4 * SHORT_SECONDS:
+            raw_call(channel, RANDOM.path)(random(), timeout=20)
+            seen += 1
+    assert seen > 1
+
+
+def test_a_request_that_does_not_arrive_in_its_time_is_answered_408(hurried: Front) -> None:
+    body = b" " * 1000
+    secured = ssl.create_default_context(cafile=str(hurried.authority))
+    with connect(hurried.port, secured) as connection:
+        connection.sendall(as_bytes(signed_headers(hurried.deployment, "ListKeys", body), body[:1]))
+        assert connection.recv(4096).startswith(b"HTTP/1.1 408 ")
