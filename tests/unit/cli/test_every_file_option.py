@@ -35,6 +35,8 @@ FINDING: dict[tuple[str, ...], tuple[int, ...]] = {
 }
 """Commands that judge the file that they are given: what is wrong with it may be their finding."""
 FIELDS = [field for rpc in rpcs().values() for field in descriptor_of(rpc.request_class).fields]
+CEDAR_FOR_THE_REGION = ("policy", "try")
+"""Any text may be tried: the Region says what is wrong with it, and where."""
 TEXTS = {"policy", *(field.name for field in FIELDS if is_secret(field) and field.type != field.TYPE_BYTES)}
 BYTES = {field.name for field in FIELDS if field.type == field.TYPE_BYTES}
 GARBAGE = "{[ this is : no\n such ] file \x01\n"
@@ -190,7 +192,7 @@ def mistakes_of(path: tuple[str, ...], parameter: click.Parameter, world: World)
         return {name: world.mistakes[name] for name in ("garbage", "not UTF-8")}
     if parameter.name in BYTES or (path[0] == "envelope" and parameter.name == "source"):
         return {name: world.mistakes[name] for name in ("absent", "a folder")}
-    if parameter.name in TEXTS:
+    if parameter.name in TEXTS or path == CEDAR_FOR_THE_REGION:
         return {name: world.mistakes[name] for name in ("absent", "a folder", "not UTF-8")}
     return world.mistakes
 

@@ -28,6 +28,21 @@ TABLES: dict[str, tuple[list[str], list[list[str]], bool]] = {
         * 2,
         True,
     ),
+    "audit_describe.py": (
+        ["stream", "replica", "state", "records", "files", "last record", "last digest"],
+        [
+            [
+                "c1214438-5d12-4785-9f00-7925d35b4c66",
+                "replica-1",
+                "written here",
+                "7179",
+                "3 (1536000 bytes)",
+                "2026-11-27T10:06:32Z",
+                "none",
+            ]
+        ],
+        True,
+    ),
     "audit.py": (
         ["directory", "stream", "files", "records", "signed", "end"],
         [["/var/lib/meridian/us-east-1/audit", "us-east-1-meridian-7d9c5f6b8-x2x4x-1764064800", "3", "1204310", "1204000", "open"]],
