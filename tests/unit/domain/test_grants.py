@@ -19,6 +19,7 @@ from meridian.domain.grant import (
     is_retiring,
     operations_of,
     principals_meant,
+    require_constraint_size,
     require_grant_terms,
     require_own_partition,
     require_principal,
@@ -104,13 +105,18 @@ def test_a_context_is_asked_of_keys_that_take_one_alone() -> None:
     assert refused.value.fields == (("constraints", "given for a key that takes no encryption context"),)
 
 
-@pytest.mark.parametrize("constraint", [{"a": "x" * 385}, {str(number): "" for number in range(9)}])
-def test_a_constraint_has_its_bounds(constraint: dict[str, str]) -> None:
-    most = {str(number): "x" * 384 for number in range(8)}
-    require_grant_terms(key_of(), grant_of(constraint_type=SUBSET, constraint=most))
+@pytest.mark.parametrize(
+    ("constraint", "what"),
+    [
+        ({"a": "x" * 385}, "a value of more than 384 characters"),
+        ({str(number): "" for number in range(9)}, "more than 8 pairs"),
+    ],
+)
+def test_a_constraint_has_its_bounds(constraint: dict[str, str], what: str) -> None:
+    require_constraint_size("encryptionContextSubset", {str(number): "x" * 384 for number in range(8)})
     with pytest.raises(ValidationException) as refused:
-        require_grant_terms(key_of(), grant_of(constraint_type=SUBSET, constraint=constraint))
-    assert refused.value.fields == (("constraints", "too large"),)
+        require_constraint_size("encryptionContextSubset", constraint)
+    assert refused.value.fields == (("constraints.encryptionContextSubset", what),)
 
 
 def test_an_account_as_grantee_opens_the_key_to_callers_of_another_account_alone() -> None:
