@@ -17,7 +17,7 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of one's own is made i
 ROOM_BYTES: Final = 2 << 30
 """More than they write; a container may have little of it."""
 COMMAND: Final = (
-    *(sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+    *(sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"),
     *("-m", "not deep and not thorough", "tests/unit", "tests/vectors", "tests/property"),
 )
 
