@@ -787,12 +787,12 @@ const file_meridian_batch_v1_batch_proto_rawDesc = "" +
 	"\x12ReEncryptBatchItem\x12<\n" +
 	"\x06answer\x18\x01 \x01(\v2\".meridian.kms.v1.ReEncryptResponseH\x00R\x06answer\x12*\n" +
 	"\x05error\x18\x02 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\t\n" +
-	"\aoutcome2\xfe\x05\n" +
-	"\fBatchService\x12\xaf\x01\n" +
-	"\fEncryptBatch\x12&.meridian.batch.v1.EncryptBatchRequest\x1a'.meridian.batch.v1.EncryptBatchResponse\"N\xb2\xbb\x18\fEncryptBatch\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x02\x12\xaf\x01\n" +
-	"\fDecryptBatch\x12&.meridian.batch.v1.DecryptBatchRequest\x1a'.meridian.batch.v1.DecryptBatchResponse\"N\xb2\xbb\x18\fDecryptBatch\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x01\x12\xcf\x01\n" +
-	"\x14GenerateDataKeyBatch\x12..meridian.batch.v1.GenerateDataKeyBatchRequest\x1a/.meridian.batch.v1.GenerateDataKeyBatchResponse\"V\xb2\xbb\x18\x14GenerateDataKeyBatch\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x02\x12\xb7\x01\n" +
-	"\x0eReEncryptBatch\x12(.meridian.batch.v1.ReEncryptBatchRequest\x1a).meridian.batch.v1.ReEncryptBatchResponse\"P\xb2\xbb\x18\x0eReEncryptBatch\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x01b\x06proto3"
+	"\aoutcome2\xb2\x06\n" +
+	"\fBatchService\x12\xbc\x01\n" +
+	"\fEncryptBatch\x12&.meridian.batch.v1.EncryptBatchRequest\x1a'.meridian.batch.v1.EncryptBatchResponse\"[\xb2\xbb\x18\fEncryptBatch\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x02һ\x18\tsymmetric\x12\xbc\x01\n" +
+	"\fDecryptBatch\x12&.meridian.batch.v1.DecryptBatchRequest\x1a'.meridian.batch.v1.DecryptBatchResponse\"[\xb2\xbb\x18\fDecryptBatch\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x01һ\x18\tsymmetric\x12\xdc\x01\n" +
+	"\x14GenerateDataKeyBatch\x12..meridian.batch.v1.GenerateDataKeyBatchRequest\x1a/.meridian.batch.v1.GenerateDataKeyBatchResponse\"c\xb2\xbb\x18\x14GenerateDataKeyBatch\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x02һ\x18\tsymmetric\x12\xc4\x01\n" +
+	"\x0eReEncryptBatch\x12(.meridian.batch.v1.ReEncryptBatchRequest\x1a).meridian.batch.v1.ReEncryptBatchResponse\"]\xb2\xbb\x18\x0eReEncryptBatch\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x01һ\x18\tsymmetricb\x06proto3"
 
 var (
 	file_meridian_batch_v1_batch_proto_rawDescOnce sync.Once

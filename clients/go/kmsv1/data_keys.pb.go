@@ -850,12 +850,12 @@ var File_meridian_kms_v1_data_keys_proto protoreflect.FileDescriptor
 
 const file_meridian_kms_v1_data_keys_proto_rawDesc = "" +
 	"\n" +
-	"\x1fmeridian/kms/v1/data_keys.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\xaa\x04\n" +
-	"\x16GenerateDataKeyRequest\x12+\n" +
-	"\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x00R\x05keyId\x88\x01\x01\x12m\n" +
-	"\x12encryption_context\x18\x02 \x03(\v2>.meridian.kms.v1.GenerateDataKeyRequest.EncryptionContextEntryR\x11encryptionContext\x126\n" +
-	"\x0fnumber_of_bytes\x18\x03 \x01(\x05B\t\x8a\xbc\x18\x05\x10\x01\x18\x80\bH\x01R\rnumberOfBytes\x88\x01\x01\x127\n" +
-	"\bkey_spec\x18\x04 \x01(\x0e2\x1c.meridian.kms.v1.DataKeySpecR\akeySpec\x126\n" +
+	"\x1fmeridian/kms/v1/data_keys.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\xb8\x04\n" +
+	"\x16GenerateDataKeyRequest\x12/\n" +
+	"\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12m\n" +
+	"\x12encryption_context\x18\x02 \x03(\v2>.meridian.kms.v1.GenerateDataKeyRequest.EncryptionContextEntryR\x11encryptionContext\x12:\n" +
+	"\x0fnumber_of_bytes\x18\x03 \x01(\x05B\r\x8a\xbc\x18\x05\x10\x01\x18\x80\b\x98\xbc\x18\x01H\x01R\rnumberOfBytes\x88\x01\x01\x12=\n" +
+	"\bkey_spec\x18\x04 \x01(\x0e2\x1c.meridian.kms.v1.DataKeySpecB\x04\x98\xbc\x18\x01R\akeySpec\x126\n" +
 	"\fgrant_tokens\x18\x05 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
 	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12<\n" +
 	"\trecipient\x18\x06 \x01(\v2\x1e.meridian.kms.v1.RecipientInfoR\trecipient\x12\x1c\n" +
@@ -878,12 +878,12 @@ const file_meridian_kms_v1_data_keys_proto_rawDesc = "" +
 	"_plaintextB\t\n" +
 	"\a_key_idB\x1b\n" +
 	"\x19_ciphertext_for_recipientB\x12\n" +
-	"\x10_key_material_id\"\x8c\x04\n" +
-	"&GenerateDataKeyWithoutPlaintextRequest\x12+\n" +
-	"\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x00R\x05keyId\x88\x01\x01\x12}\n" +
-	"\x12encryption_context\x18\x02 \x03(\v2N.meridian.kms.v1.GenerateDataKeyWithoutPlaintextRequest.EncryptionContextEntryR\x11encryptionContext\x127\n" +
-	"\bkey_spec\x18\x03 \x01(\x0e2\x1c.meridian.kms.v1.DataKeySpecR\akeySpec\x126\n" +
-	"\x0fnumber_of_bytes\x18\x04 \x01(\x05B\t\x8a\xbc\x18\x05\x10\x01\x18\x80\bH\x01R\rnumberOfBytes\x88\x01\x01\x126\n" +
+	"\x10_key_material_id\"\x9a\x04\n" +
+	"&GenerateDataKeyWithoutPlaintextRequest\x12/\n" +
+	"\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12}\n" +
+	"\x12encryption_context\x18\x02 \x03(\v2N.meridian.kms.v1.GenerateDataKeyWithoutPlaintextRequest.EncryptionContextEntryR\x11encryptionContext\x12=\n" +
+	"\bkey_spec\x18\x03 \x01(\x0e2\x1c.meridian.kms.v1.DataKeySpecB\x04\x98\xbc\x18\x01R\akeySpec\x12:\n" +
+	"\x0fnumber_of_bytes\x18\x04 \x01(\x05B\r\x8a\xbc\x18\x05\x10\x01\x18\x80\b\x98\xbc\x18\x01H\x01R\rnumberOfBytes\x88\x01\x01\x126\n" +
 	"\fgrant_tokens\x18\x05 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
 	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12\x1c\n" +
 	"\adry_run\x18\x06 \x01(\bH\x02R\x06dryRun\x88\x01\x01\x1aD\n" +
@@ -900,11 +900,11 @@ const file_meridian_kms_v1_data_keys_proto_rawDesc = "" +
 	"\x0fkey_material_id\x18\x03 \x01(\tB\x15\x8a\xbc\x18\x11\x10@\x18@\"\v^[a-f0-9]+$H\x02R\rkeyMaterialId\x88\x01\x01B\x12\n" +
 	"\x10_ciphertext_blobB\t\n" +
 	"\a_key_idB\x12\n" +
-	"\x10_key_material_id\"\xfb\x03\n" +
+	"\x10_key_material_id\"\x87\x04\n" +
 	"\x1aGenerateDataKeyPairRequest\x12q\n" +
-	"\x12encryption_context\x18\x01 \x03(\v2B.meridian.kms.v1.GenerateDataKeyPairRequest.EncryptionContextEntryR\x11encryptionContext\x12+\n" +
-	"\x06key_id\x18\x02 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x00R\x05keyId\x88\x01\x01\x12L\n" +
-	"\rkey_pair_spec\x18\x03 \x01(\x0e2 .meridian.kms.v1.DataKeyPairSpecB\x06\x8a\xbc\x18\x02\b\x01R\vkeyPairSpec\x126\n" +
+	"\x12encryption_context\x18\x01 \x03(\v2B.meridian.kms.v1.GenerateDataKeyPairRequest.EncryptionContextEntryR\x11encryptionContext\x12/\n" +
+	"\x06key_id\x18\x02 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12T\n" +
+	"\rkey_pair_spec\x18\x03 \x01(\x0e2 .meridian.kms.v1.DataKeyPairSpecB\x0e\x8a\xbc\x18\x02\b\x01\x98\xbc\x18\x01\xa0\xbc\x18\x01R\vkeyPairSpec\x126\n" +
 	"\fgrant_tokens\x18\x04 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
 	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12<\n" +
 	"\trecipient\x18\x05 \x01(\v2\x1e.meridian.kms.v1.RecipientInfoR\trecipient\x12\x1c\n" +
@@ -929,11 +929,11 @@ const file_meridian_kms_v1_data_keys_proto_rawDesc = "" +
 	"\v_public_keyB\t\n" +
 	"\a_key_idB\x1b\n" +
 	"\x19_ciphertext_for_recipientB\x12\n" +
-	"\x10_key_material_id\"\xde\x03\n" +
+	"\x10_key_material_id\"\xea\x03\n" +
 	"*GenerateDataKeyPairWithoutPlaintextRequest\x12\x81\x01\n" +
-	"\x12encryption_context\x18\x01 \x03(\v2R.meridian.kms.v1.GenerateDataKeyPairWithoutPlaintextRequest.EncryptionContextEntryR\x11encryptionContext\x12+\n" +
-	"\x06key_id\x18\x02 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x00R\x05keyId\x88\x01\x01\x12L\n" +
-	"\rkey_pair_spec\x18\x03 \x01(\x0e2 .meridian.kms.v1.DataKeyPairSpecB\x06\x8a\xbc\x18\x02\b\x01R\vkeyPairSpec\x126\n" +
+	"\x12encryption_context\x18\x01 \x03(\v2R.meridian.kms.v1.GenerateDataKeyPairWithoutPlaintextRequest.EncryptionContextEntryR\x11encryptionContext\x12/\n" +
+	"\x06key_id\x18\x02 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12T\n" +
+	"\rkey_pair_spec\x18\x03 \x01(\x0e2 .meridian.kms.v1.DataKeyPairSpecB\x0e\x8a\xbc\x18\x02\b\x01\x98\xbc\x18\x01\xa0\xbc\x18\x01R\vkeyPairSpec\x126\n" +
 	"\fgrant_tokens\x18\x04 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
 	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12\x1c\n" +
 	"\adry_run\x18\x05 \x01(\bH\x01R\x06dryRun\x88\x01\x01\x1aD\n" +
@@ -953,9 +953,9 @@ const file_meridian_kms_v1_data_keys_proto_rawDesc = "" +
 	"\x1c_private_key_ciphertext_blobB\r\n" +
 	"\v_public_keyB\t\n" +
 	"\a_key_idB\x12\n" +
-	"\x10_key_material_id\"\xf7\x01\n" +
-	"\x15GenerateRandomRequest\x126\n" +
-	"\x0fnumber_of_bytes\x18\x01 \x01(\x05B\t\x8a\xbc\x18\x05\x10\x01\x18\x80\bH\x00R\rnumberOfBytes\x88\x01\x01\x12<\n" +
+	"\x10_key_material_id\"\xfb\x01\n" +
+	"\x15GenerateRandomRequest\x12:\n" +
+	"\x0fnumber_of_bytes\x18\x01 \x01(\x05B\r\x8a\xbc\x18\x05\x10\x01\x18\x80\b\x98\xbc\x18\x01H\x00R\rnumberOfBytes\x88\x01\x01\x12<\n" +
 	"\x13custom_key_store_id\x18\x02 \x01(\tB\b\x8a\xbc\x18\x04\x10\x01\x18@H\x01R\x10customKeyStoreId\x88\x01\x01\x12<\n" +
 	"\trecipient\x18\x03 \x01(\v2\x1e.meridian.kms.v1.RecipientInfoR\trecipientB\x12\n" +
 	"\x10_number_of_bytesB\x16\n" +
@@ -965,18 +965,18 @@ const file_meridian_kms_v1_data_keys_proto_rawDesc = "" +
 	"\x18ciphertext_for_recipient\x18\x02 \x01(\fB\t\x8a\xbc\x18\x05\x10\x01\x18\x800H\x01R\x16ciphertextForRecipient\x88\x01\x01B\f\n" +
 	"\n" +
 	"_plaintextB\x1b\n" +
-	"\x19_ciphertext_for_recipient2\xc4\x14\n" +
-	"\x0fDataKeysService\x12\xf6\x03\n" +
-	"\x0fGenerateDataKey\x12'.meridian.kms.v1.GenerateDataKeyRequest\x1a(.meridian.kms.v1.GenerateDataKeyResponse\"\x8f\x03\xaa\xbb\x18\x82\x01\n" +
-	"\x0fGenerateDataKey\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x14recipientAttestation0\x018\x01\xb2\xbb\x18\x0fGenerateDataKey\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x02\x12\xaf\x04\n" +
-	"\x1fGenerateDataKeyWithoutPlaintext\x127.meridian.kms.v1.GenerateDataKeyWithoutPlaintextRequest\x1a8.meridian.kms.v1.GenerateDataKeyWithoutPlaintextResponse\"\x98\x03\xaa\xbb\x18|\n" +
-	"\x1fGenerateDataKeyWithoutPlaintext\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys0\x018\x01\xb2\xbb\x18\x1fGenerateDataKeyWithoutPlaintext\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x02\x12\xbc\x04\n" +
-	"\x13GenerateDataKeyPair\x12+.meridian.kms.v1.GenerateDataKeyPairRequest\x1a,.meridian.kms.v1.GenerateDataKeyPairResponse\"\xc9\x03\xaa\xbb\x18\x97\x01\n" +
-	"\x13GenerateDataKeyPair\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x14recipientAttestation\"\x0fdataKeyPairSpec0\x018\x01\xb2\xbb\x18\x13GenerateDataKeyPair\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x1dUnsupportedOperationException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x06\x12\xf6\x04\n" +
-	"#GenerateDataKeyPairWithoutPlaintext\x12;.meridian.kms.v1.GenerateDataKeyPairWithoutPlaintextRequest\x1a<.meridian.kms.v1.GenerateDataKeyPairWithoutPlaintextResponse\"\xd3\x03\xaa\xbb\x18\x91\x01\n" +
-	"#GenerateDataKeyPairWithoutPlaintext\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x0fdataKeyPairSpec0\x018\x01\xb2\xbb\x18#GenerateDataKeyPairWithoutPlaintext\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x1dUnsupportedOperationException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x06\x12\xcd\x02\n" +
-	"\x0eGenerateRandom\x12&.meridian.kms.v1.GenerateRandomRequest\x1a'.meridian.kms.v1.GenerateRandomResponse\"\xe9\x01\xaa\xbb\x18*\n" +
-	"\x0eGenerateRandom\x10\x02\"\x14recipientAttestation0\x01\xb2\xbb\x18\x0eGenerateRandom\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x1dUnsupportedOperationException\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18#CustomKeyStoreInvalidStateException\xc0\xbb\x18\x01Ȼ\x18\x02b\x06proto3"
+	"\x19_ciphertext_for_recipient2\x8d\x15\n" +
+	"\x0fDataKeysService\x12\x87\x04\n" +
+	"\x0fGenerateDataKey\x12'.meridian.kms.v1.GenerateDataKeyRequest\x1a(.meridian.kms.v1.GenerateDataKeyResponse\"\xa0\x03\xaa\xbb\x18\x82\x01\n" +
+	"\x0fGenerateDataKey\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x14recipientAttestation0\x018\x01\xb2\xbb\x18\x0fGenerateDataKey\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x02һ\x18\tsymmetricػ\x18\x01\x12\xc0\x04\n" +
+	"\x1fGenerateDataKeyWithoutPlaintext\x127.meridian.kms.v1.GenerateDataKeyWithoutPlaintextRequest\x1a8.meridian.kms.v1.GenerateDataKeyWithoutPlaintextResponse\"\xa9\x03\xaa\xbb\x18|\n" +
+	"\x1fGenerateDataKeyWithoutPlaintext\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys0\x018\x01\xb2\xbb\x18\x1fGenerateDataKeyWithoutPlaintext\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x02һ\x18\tsymmetricػ\x18\x01\x12\xc9\x04\n" +
+	"\x13GenerateDataKeyPair\x12+.meridian.kms.v1.GenerateDataKeyPairRequest\x1a,.meridian.kms.v1.GenerateDataKeyPairResponse\"\xd6\x03\xaa\xbb\x18\x97\x01\n" +
+	"\x13GenerateDataKeyPair\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x14recipientAttestation\"\x0fdataKeyPairSpec0\x018\x01\xb2\xbb\x18\x13GenerateDataKeyPair\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x1dUnsupportedOperationException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x06һ\x18\x05otherػ\x18\x01\x12\x83\x05\n" +
+	"#GenerateDataKeyPairWithoutPlaintext\x12;.meridian.kms.v1.GenerateDataKeyPairWithoutPlaintextRequest\x1a<.meridian.kms.v1.GenerateDataKeyPairWithoutPlaintextResponse\"\xe0\x03\xaa\xbb\x18\x91\x01\n" +
+	"#GenerateDataKeyPairWithoutPlaintext\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x0fdataKeyPairSpec0\x018\x01\xb2\xbb\x18#GenerateDataKeyPairWithoutPlaintext\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x1dUnsupportedOperationException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x06һ\x18\x05otherػ\x18\x01\x12\xda\x02\n" +
+	"\x0eGenerateRandom\x12&.meridian.kms.v1.GenerateRandomRequest\x1a'.meridian.kms.v1.GenerateRandomResponse\"\xf6\x01\xaa\xbb\x18*\n" +
+	"\x0eGenerateRandom\x10\x02\"\x14recipientAttestation0\x01\xb2\xbb\x18\x0eGenerateRandom\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x1dUnsupportedOperationException\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18#CustomKeyStoreInvalidStateException\xc0\xbb\x18\x01Ȼ\x18\x02һ\x18\tsymmetricb\x06proto3"
 
 var (
 	file_meridian_kms_v1_data_keys_proto_rawDescOnce sync.Once

@@ -607,14 +607,14 @@ var File_meridian_kms_v1_encryption_proto protoreflect.FileDescriptor
 
 const file_meridian_kms_v1_encryption_proto_rawDesc = "" +
 	"\n" +
-	" meridian/kms/v1/encryption.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\xf6\x03\n" +
-	"\x0eEncryptRequest\x12+\n" +
-	"\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x00R\x05keyId\x88\x01\x01\x122\n" +
+	" meridian/kms/v1/encryption.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\x84\x04\n" +
+	"\x0eEncryptRequest\x12/\n" +
+	"\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x122\n" +
 	"\tplaintext\x18\x02 \x01(\fB\x0f\x80\xbc\x18\x01\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80 H\x01R\tplaintext\x88\x01\x01\x12e\n" +
 	"\x12encryption_context\x18\x03 \x03(\v26.meridian.kms.v1.EncryptRequest.EncryptionContextEntryR\x11encryptionContext\x126\n" +
 	"\fgrant_tokens\x18\x04 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
-	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12[\n" +
-	"\x14encryption_algorithm\x18\x05 \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecR\x13encryptionAlgorithm\x12\x1c\n" +
+	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12e\n" +
+	"\x14encryption_algorithm\x18\x05 \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecB\b\x98\xbc\x18\x01\xa0\xbc\x18\x01R\x13encryptionAlgorithm\x12\x1c\n" +
 	"\adry_run\x18\x06 \x01(\bH\x02R\x06dryRun\x88\x01\x01\x1aD\n" +
 	"\x16EncryptionContextEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -629,14 +629,14 @@ const file_meridian_kms_v1_encryption_proto_rawDesc = "" +
 	"\x06key_id\x18\x02 \x01(\tB\t\x8a\xbc\x18\x05\x10\x01\x18\x80\x10H\x01R\x05keyId\x88\x01\x01\x12[\n" +
 	"\x14encryption_algorithm\x18\x03 \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecR\x13encryptionAlgorithmB\x12\n" +
 	"\x10_ciphertext_blobB\t\n" +
-	"\a_key_id\"\x8e\x05\n" +
+	"\a_key_id\"\xa0\x05\n" +
 	"\x0eDecryptRequest\x127\n" +
 	"\x0fciphertext_blob\x18\x01 \x01(\fB\t\x8a\xbc\x18\x05\x10\x01\x18\x800H\x00R\x0eciphertextBlob\x88\x01\x01\x12e\n" +
 	"\x12encryption_context\x18\x02 \x03(\v26.meridian.kms.v1.DecryptRequest.EncryptionContextEntryR\x11encryptionContext\x126\n" +
 	"\fgrant_tokens\x18\x03 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
-	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12)\n" +
-	"\x06key_id\x18\x04 \x01(\tB\r\x8a\xbc\x18\x05\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x01R\x05keyId\x88\x01\x01\x12[\n" +
-	"\x14encryption_algorithm\x18\x05 \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecR\x13encryptionAlgorithm\x12<\n" +
+	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x121\n" +
+	"\x06key_id\x18\x04 \x01(\tB\x15\x8a\xbc\x18\x05\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01\xa8\xbc\x18\x01H\x01R\x05keyId\x88\x01\x01\x12e\n" +
+	"\x14encryption_algorithm\x18\x05 \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecB\b\x98\xbc\x18\x01\xa0\xbc\x18\x01R\x13encryptionAlgorithm\x12<\n" +
 	"\trecipient\x18\x06 \x01(\v2\x1e.meridian.kms.v1.RecipientInfoR\trecipient\x12\x1c\n" +
 	"\adry_run\x18\a \x01(\bH\x02R\x06dryRun\x88\x01\x01\x12O\n" +
 	"\x11dry_run_modifiers\x18\b \x03(\x0e2#.meridian.kms.v1.DryRunModifierTypeR\x0fdryRunModifiers\x1aD\n" +
@@ -657,15 +657,15 @@ const file_meridian_kms_v1_encryption_proto_rawDesc = "" +
 	"\n" +
 	"_plaintextB\x1b\n" +
 	"\x19_ciphertext_for_recipientB\x12\n" +
-	"\x10_key_material_id\"\xba\b\n" +
+	"\x10_key_material_id\"\xda\b\n" +
 	"\x10ReEncryptRequest\x127\n" +
 	"\x0fciphertext_blob\x18\x01 \x01(\fB\t\x8a\xbc\x18\x05\x10\x01\x18\x800H\x00R\x0eciphertextBlob\x88\x01\x01\x12z\n" +
-	"\x19source_encryption_context\x18\x02 \x03(\v2>.meridian.kms.v1.ReEncryptRequest.SourceEncryptionContextEntryR\x17sourceEncryptionContext\x126\n" +
-	"\rsource_key_id\x18\x03 \x01(\tB\r\x8a\xbc\x18\x05\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x01R\vsourceKeyId\x88\x01\x01\x12B\n" +
-	"\x12destination_key_id\x18\x04 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x02R\x10destinationKeyId\x88\x01\x01\x12\x89\x01\n" +
-	"\x1edestination_encryption_context\x18\x05 \x03(\v2C.meridian.kms.v1.ReEncryptRequest.DestinationEncryptionContextEntryR\x1cdestinationEncryptionContext\x12h\n" +
-	"\x1bsource_encryption_algorithm\x18\x06 \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecR\x19sourceEncryptionAlgorithm\x12r\n" +
-	" destination_encryption_algorithm\x18\a \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecR\x1edestinationEncryptionAlgorithm\x126\n" +
+	"\x19source_encryption_context\x18\x02 \x03(\v2>.meridian.kms.v1.ReEncryptRequest.SourceEncryptionContextEntryR\x17sourceEncryptionContext\x12>\n" +
+	"\rsource_key_id\x18\x03 \x01(\tB\x15\x8a\xbc\x18\x05\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01\xa8\xbc\x18\x01H\x01R\vsourceKeyId\x88\x01\x01\x12F\n" +
+	"\x12destination_key_id\x18\x04 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x02R\x10destinationKeyId\x88\x01\x01\x12\x89\x01\n" +
+	"\x1edestination_encryption_context\x18\x05 \x03(\v2C.meridian.kms.v1.ReEncryptRequest.DestinationEncryptionContextEntryR\x1cdestinationEncryptionContext\x12r\n" +
+	"\x1bsource_encryption_algorithm\x18\x06 \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecB\b\x98\xbc\x18\x01\xa0\xbc\x18\x01R\x19sourceEncryptionAlgorithm\x12|\n" +
+	" destination_encryption_algorithm\x18\a \x01(\x0e2(.meridian.kms.v1.EncryptionAlgorithmSpecB\b\x98\xbc\x18\x01\xa0\xbc\x18\x01R\x1edestinationEncryptionAlgorithm\x126\n" +
 	"\fgrant_tokens\x18\b \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
 	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12\x1c\n" +
 	"\adry_run\x18\t \x01(\bH\x03R\x06dryRun\x88\x01\x01\x12O\n" +
@@ -694,15 +694,15 @@ const file_meridian_kms_v1_encryption_proto_rawDesc = "" +
 	"\x0e_source_key_idB\t\n" +
 	"\a_key_idB\x19\n" +
 	"\x17_source_key_material_idB\x1e\n" +
-	"\x1c_destination_key_material_id2\xfc\f\n" +
-	"\x11EncryptionService\x12\xb7\x03\n" +
-	"\aEncrypt\x12\x1f.meridian.kms.v1.EncryptRequest\x1a .meridian.kms.v1.EncryptResponse\"\xe8\x02\xaa\xbb\x18d\n" +
-	"\aEncrypt\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys0\x018\x01\xb2\xbb\x18\aEncrypt\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x02\x12\x84\x04\n" +
-	"\aDecrypt\x12\x1f.meridian.kms.v1.DecryptRequest\x1a .meridian.kms.v1.DecryptResponse\"\xb5\x03\xaa\xbb\x18z\n" +
-	"\aDecrypt\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x14recipientAttestation0\x018\x01\xb2\xbb\x18\aDecrypt\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x1aInvalidCiphertextException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x15IncorrectKeyException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x01\x12\xa5\x05\n" +
-	"\tReEncrypt\x12!.meridian.kms.v1.ReEncryptRequest\x1a\".meridian.kms.v1.ReEncryptResponse\"\xd0\x04\xaa\xbb\x18\x85\x01\n" +
+	"\x1c_destination_key_material_id2\xaf\r\n" +
+	"\x11EncryptionService\x12\xc8\x03\n" +
+	"\aEncrypt\x12\x1f.meridian.kms.v1.EncryptRequest\x1a .meridian.kms.v1.EncryptResponse\"\xf9\x02\xaa\xbb\x18d\n" +
+	"\aEncrypt\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys0\x018\x01\xb2\xbb\x18\aEncrypt\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x02һ\x18\tsymmetricػ\x18\x01\x12\x95\x04\n" +
+	"\aDecrypt\x12\x1f.meridian.kms.v1.DecryptRequest\x1a .meridian.kms.v1.DecryptResponse\"\xc6\x03\xaa\xbb\x18z\n" +
+	"\aDecrypt\x10\x01\x1a\x06key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x14recipientAttestation0\x018\x01\xb2\xbb\x18\aDecrypt\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x1aInvalidCiphertextException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x15IncorrectKeyException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x01һ\x18\tsymmetricػ\x18\x01\x12\xb6\x05\n" +
+	"\tReEncrypt\x12!.meridian.kms.v1.ReEncryptRequest\x1a\".meridian.kms.v1.ReEncryptResponse\"\xe1\x04\xaa\xbb\x18\x85\x01\n" +
 	"\rReEncryptFrom\x10\x01\x1a\rsource_key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x12reEncryptOnSameKey0\x018\x01\xaa\xbb\x18\x88\x01\n" +
-	"\vReEncryptTo\x10\x01\x1a\x12destination_key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x12reEncryptOnSameKey0\x018\x01\xb2\xbb\x18\tReEncrypt\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x1aInvalidCiphertextException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x15IncorrectKeyException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x01b\x06proto3"
+	"\vReEncryptTo\x10\x01\x1a\x12destination_key_id\"\frequestAlias\"\x13encryptionAlgorithm\"\x11encryptionContext\"\x15encryptionContextKeys\"\x12reEncryptOnSameKey0\x018\x01\xb2\xbb\x18\tReEncrypt\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x1aInvalidCiphertextException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x15IncorrectKeyException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x01һ\x18\tsymmetricػ\x18\x01b\x06proto3"
 
 var (
 	file_meridian_kms_v1_encryption_proto_rawDescOnce sync.Once

@@ -497,10 +497,11 @@ var File_meridian_kms_v1_key_agreement_proto protoreflect.FileDescriptor
 
 const file_meridian_kms_v1_key_agreement_proto_rawDesc = "" +
 	"\n" +
-	"#meridian/kms/v1/key_agreement.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\x9f\x03\n" +
-	"\x19DeriveSharedSecretRequest\x12+\n" +
-	"\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x00R\x05keyId\x88\x01\x01\x12j\n" +
-	"\x17key_agreement_algorithm\x18\x02 \x01(\x0e2*.meridian.kms.v1.KeyAgreementAlgorithmSpecB\x06\x8a\xbc\x18\x02\b\x01R\x15keyAgreementAlgorithm\x12/\n" +
+	"#meridian/kms/v1/key_agreement.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\xa7\x03\n" +
+	"\x19DeriveSharedSecretRequest\x12/\n" +
+	"\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12n\n" +
+	"\x17key_agreement_algorithm\x18\x02 \x01(\x0e2*.meridian.kms.v1.KeyAgreementAlgorithmSpecB\n" +
+	"\x8a\xbc\x18\x02\b\x01\x98\xbc\x18\x01R\x15keyAgreementAlgorithm\x12/\n" +
 	"\n" +
 	"public_key\x18\x03 \x01(\fB\v\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80@H\x01R\tpublicKey\x88\x01\x01\x126\n" +
 	"\fgrant_tokens\x18\x04 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
@@ -520,10 +521,11 @@ const file_meridian_kms_v1_key_agreement_proto_rawDesc = "" +
 	"key_origin\x18\x05 \x01(\x0e2\x1b.meridian.kms.v1.OriginTypeR\tkeyOriginB\t\n" +
 	"\a_key_idB\x10\n" +
 	"\x0e_shared_secretB\x1b\n" +
-	"\x19_ciphertext_for_recipient\"\x9c\x02\n" +
-	"\x12EncapsulateRequest\x12+\n" +
-	"\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x00R\x05keyId\x88\x01\x01\x12l\n" +
-	"\x17encapsulation_algorithm\x18\x02 \x01(\x0e2+.meridian.kms.v1.EncapsulationAlgorithmSpecB\x06\x8a\xbc\x18\x02\b\x01R\x16encapsulationAlgorithm\x126\n" +
+	"\x19_ciphertext_for_recipient\"\xa4\x02\n" +
+	"\x12EncapsulateRequest\x12/\n" +
+	"\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12p\n" +
+	"\x17encapsulation_algorithm\x18\x02 \x01(\x0e2+.meridian.kms.v1.EncapsulationAlgorithmSpecB\n" +
+	"\x8a\xbc\x18\x02\b\x01\x98\xbc\x18\x01R\x16encapsulationAlgorithm\x126\n" +
 	"\fgrant_tokens\x18\x03 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
 	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12\x1c\n" +
 	"\adry_run\x18\x04 \x01(\bH\x01R\x06dryRun\x88\x01\x01B\t\n" +
@@ -537,11 +539,12 @@ const file_meridian_kms_v1_key_agreement_proto_rawDesc = "" +
 	"\x17encapsulation_algorithm\x18\x04 \x01(\x0e2+.meridian.kms.v1.EncapsulationAlgorithmSpecR\x16encapsulationAlgorithmB\t\n" +
 	"\a_key_idB\x10\n" +
 	"\x0e_shared_secretB \n" +
-	"\x1e_shared_secret_ciphertext_blob\"\x93\x03\n" +
-	"\x12DecapsulateRequest\x12+\n" +
-	"\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02H\x00R\x05keyId\x88\x01\x01\x12S\n" +
-	"\x1dshared_secret_ciphertext_blob\x18\x02 \x01(\fB\v\x8a\xbc\x18\a\b\x01\x10\x01\x18\x800H\x01R\x1asharedSecretCiphertextBlob\x88\x01\x01\x12l\n" +
-	"\x17encapsulation_algorithm\x18\x03 \x01(\x0e2+.meridian.kms.v1.EncapsulationAlgorithmSpecB\x06\x8a\xbc\x18\x02\b\x01R\x16encapsulationAlgorithm\x126\n" +
+	"\x1e_shared_secret_ciphertext_blob\"\x9b\x03\n" +
+	"\x12DecapsulateRequest\x12/\n" +
+	"\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x02\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12S\n" +
+	"\x1dshared_secret_ciphertext_blob\x18\x02 \x01(\fB\v\x8a\xbc\x18\a\b\x01\x10\x01\x18\x800H\x01R\x1asharedSecretCiphertextBlob\x88\x01\x01\x12p\n" +
+	"\x17encapsulation_algorithm\x18\x03 \x01(\x0e2+.meridian.kms.v1.EncapsulationAlgorithmSpecB\n" +
+	"\x8a\xbc\x18\x02\b\x01\x98\xbc\x18\x01R\x16encapsulationAlgorithm\x126\n" +
 	"\fgrant_tokens\x18\x04 \x03(\tB\x13\x80\xbc\x18\x01\x8a\xbc\x18\v\x10\x00\x18\n" +
 	"*\x05\x10\x01\x18\x80@R\vgrantTokens\x12\x1c\n" +
 	"\adry_run\x18\x05 \x01(\bH\x02R\x06dryRun\x88\x01\x01B\t\n" +
@@ -554,15 +557,14 @@ const file_meridian_kms_v1_key_agreement_proto_rawDesc = "" +
 	"\rshared_secret\x18\x02 \x01(\fB\r\x80\xbc\x18\x01\x8a\xbc\x18\x05\x10\x01\x18\x80 H\x01R\fsharedSecret\x88\x01\x01\x12d\n" +
 	"\x17encapsulation_algorithm\x18\x03 \x01(\x0e2+.meridian.kms.v1.EncapsulationAlgorithmSpecR\x16encapsulationAlgorithmB\t\n" +
 	"\a_key_idB\x10\n" +
-	"\x0e_shared_secret2\xe0\n" +
-	"\n" +
-	"\x13KeyAgreementService\x12\xdc\x03\n" +
-	"\x12DeriveSharedSecret\x12*.meridian.kms.v1.DeriveSharedSecretRequest\x1a+.meridian.kms.v1.DeriveSharedSecretResponse\"\xec\x02\xaa\xbb\x18]\n" +
-	"\x12DeriveSharedSecret\x10\x01\x1a\x06key_id\"\frequestAlias\"\x15keyAgreementAlgorithm\"\x14recipientAttestation0\x018\x01\xb2\xbb\x18\x12DeriveSharedSecret\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x03\x12\xa4\x03\n" +
-	"\vEncapsulate\x12#.meridian.kms.v1.EncapsulateRequest\x1a$.meridian.kms.v1.EncapsulateResponse\"\xc9\x02\xaa\xbb\x18A\n" +
-	"\vEncapsulate\x10\x01\x1a\x06key_id\"\frequestAlias\"\x16encapsulationAlgorithm0\x018\x01\xb2\xbb\x18\vEncapsulate\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x03\x12\xc2\x03\n" +
-	"\vDecapsulate\x12#.meridian.kms.v1.DecapsulateRequest\x1a$.meridian.kms.v1.DecapsulateResponse\"\xe7\x02\xaa\xbb\x18A\n" +
-	"\vDecapsulate\x10\x01\x1a\x06key_id\"\frequestAlias\"\x16encapsulationAlgorithm0\x018\x01\xb2\xbb\x18\vDecapsulate\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidCiphertextException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x03b\x06proto3"
+	"\x0e_shared_secret2\x93\v\n" +
+	"\x13KeyAgreementService\x12\xe7\x03\n" +
+	"\x12DeriveSharedSecret\x12*.meridian.kms.v1.DeriveSharedSecretRequest\x1a+.meridian.kms.v1.DeriveSharedSecretResponse\"\xf7\x02\xaa\xbb\x18]\n" +
+	"\x12DeriveSharedSecret\x10\x01\x1a\x06key_id\"\frequestAlias\"\x15keyAgreementAlgorithm\"\x14recipientAttestation0\x018\x01\xb2\xbb\x18\x12DeriveSharedSecret\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x03һ\x18\x03eccػ\x18\x01\x12\xb8\x03\n" +
+	"\vEncapsulate\x12#.meridian.kms.v1.EncapsulateRequest\x1a$.meridian.kms.v1.EncapsulateResponse\"\xdd\x02\xaa\xbb\x18A\n" +
+	"\vEncapsulate\x10\x01\x1a\x06key_id\"\frequestAlias\"\x16encapsulationAlgorithm0\x018\x01\xb2\xbb\x18\vEncapsulate\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x03һ\x18\fpost_quantumػ\x18\x01\x12\xd6\x03\n" +
+	"\vDecapsulate\x12#.meridian.kms.v1.DecapsulateRequest\x1a$.meridian.kms.v1.DecapsulateResponse\"\xfb\x02\xaa\xbb\x18A\n" +
+	"\vDecapsulate\x10\x01\x1a\x06key_id\"\frequestAlias\"\x16encapsulationAlgorithm0\x018\x01\xb2\xbb\x18\vDecapsulate\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x17KeyUnavailableException\xba\xbb\x18\x1aDependencyTimeoutException\xba\xbb\x18\x1aInvalidGrantTokenException\xba\xbb\x18\x18InvalidKeyUsageException\xba\xbb\x18\x1aInvalidCiphertextException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x18DryRunOperationException\xc0\xbb\x18\x01Ȼ\x18\x03һ\x18\fpost_quantumػ\x18\x01b\x06proto3"
 
 var (
 	file_meridian_kms_v1_key_agreement_proto_rawDescOnce sync.Once

@@ -760,18 +760,18 @@ var File_meridian_kms_v1_key_stores_proto protoreflect.FileDescriptor
 
 const file_meridian_kms_v1_key_stores_proto_rawDesc = "" +
 	"\n" +
-	" meridian/kms/v1/key_stores.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\xd7\n" +
+	" meridian/kms/v1/key_stores.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\xe9\n" +
 	"\n" +
-	"\x1bCreateCustomKeyStoreRequest\x12C\n" +
-	"\x15custom_key_store_name\x18\x01 \x01(\tB\v\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x02H\x00R\x12customKeyStoreName\x88\x01\x01\x12Z\n" +
+	"\x1bCreateCustomKeyStoreRequest\x12G\n" +
+	"\x15custom_key_store_name\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x02\x98\xbc\x18\x01H\x00R\x12customKeyStoreName\x88\x01\x01\x12Z\n" +
 	"\x14cloud_hsm_cluster_id\x18\x02 \x01(\tB$\x8a\xbc\x18 \x10\x13\x18\x18\"\x1acluster-[2-7a-zA-Z]{11,16}H\x01R\x11cloudHsmClusterId\x88\x01\x01\x12H\n" +
 	"\x18trust_anchor_certificate\x18\x03 \x01(\tB\t\x8a\xbc\x18\x05\x10\x01\x18\x88'H\x02R\x16trustAnchorCertificate\x88\x01\x01\x12?\n" +
-	"\x12key_store_password\x18\x04 \x01(\tB\f\x80\xbc\x18\x01\x8a\xbc\x18\x04\x10\a\x18 H\x03R\x10keyStorePassword\x88\x01\x01\x12V\n" +
-	"\x15custom_key_store_type\x18\x05 \x01(\x0e2#.meridian.kms.v1.CustomKeyStoreTypeR\x12customKeyStoreType\x12]\n" +
-	"\x16xks_proxy_uri_endpoint\x18\x06 \x01(\tB#\x8a\xbc\x18\x1f\x10\n" +
-	"\x18\x80\x01\"\x18^https://[a-zA-Z0-9.-]+$H\x04R\x13xksProxyUriEndpoint\x88\x01\x01\x12y\n" +
-	"\x12xks_proxy_uri_path\x18\a \x01(\tBG\x8a\xbc\x18C\x10\n" +
-	"\x18\x80\x01\"<^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$H\x05R\x0fxksProxyUriPath\x88\x01\x01\x12\x9e\x01\n" +
+	"\x12key_store_password\x18\x04 \x01(\tB\f\x80\xbc\x18\x01\x8a\xbc\x18\x04\x10\a\x18 H\x03R\x10keyStorePassword\x88\x01\x01\x12\\\n" +
+	"\x15custom_key_store_type\x18\x05 \x01(\x0e2#.meridian.kms.v1.CustomKeyStoreTypeB\x04\x98\xbc\x18\x01R\x12customKeyStoreType\x12a\n" +
+	"\x16xks_proxy_uri_endpoint\x18\x06 \x01(\tB'\x8a\xbc\x18\x1f\x10\n" +
+	"\x18\x80\x01\"\x18^https://[a-zA-Z0-9.-]+$\x98\xbc\x18\x01H\x04R\x13xksProxyUriEndpoint\x88\x01\x01\x12}\n" +
+	"\x12xks_proxy_uri_path\x18\a \x01(\tBK\x8a\xbc\x18C\x10\n" +
+	"\x18\x80\x01\"<^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$\x98\xbc\x18\x01H\x05R\x0fxksProxyUriPath\x88\x01\x01\x12\x9e\x01\n" +
 	"#xks_proxy_vpc_endpoint_service_name\x18\b \x01(\tBL\x8a\xbc\x18H\x10\x14\x18@\"B^(com|eu)\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$H\x06R\x1exksProxyVpcEndpointServiceName\x88\x01\x01\x12g\n" +
 	"$xks_proxy_vpc_endpoint_service_owner\x18\t \x01(\tB\x13\x8a\xbc\x18\x0f\x10\f\x18\f\"\t[0-9]{12}H\aR\x1fxksProxyVpcEndpointServiceOwner\x88\x01\x01\x12\x84\x01\n" +
 	"#xks_proxy_authentication_credential\x18\n" +
@@ -784,14 +784,14 @@ const file_meridian_kms_v1_key_stores_proto_rawDesc = "" +
 	"\x17_xks_proxy_uri_endpointB\x15\n" +
 	"\x13_xks_proxy_uri_pathB&\n" +
 	"$_xks_proxy_vpc_endpoint_service_nameB'\n" +
-	"%_xks_proxy_vpc_endpoint_service_owner\"t\n" +
-	"\x1cCreateCustomKeyStoreResponse\x12<\n" +
-	"\x13custom_key_store_id\x18\x01 \x01(\tB\b\x8a\xbc\x18\x04\x10\x01\x18@H\x00R\x10customKeyStoreId\x88\x01\x01B\x16\n" +
-	"\x14_custom_key_store_id\"\xc8\x02\n" +
-	"\x1eDescribeCustomKeyStoresRequest\x12<\n" +
-	"\x13custom_key_store_id\x18\x01 \x01(\tB\b\x8a\xbc\x18\x04\x10\x01\x18@H\x00R\x10customKeyStoreId\x88\x01\x01\x12A\n" +
-	"\x15custom_key_store_name\x18\x02 \x01(\tB\t\x8a\xbc\x18\x05\x10\x01\x18\x80\x02H\x01R\x12customKeyStoreName\x88\x01\x01\x12$\n" +
-	"\x05limit\x18\x03 \x01(\x05B\t\x8a\xbc\x18\x05\x10\x01\x18\xe8\aH\x02R\x05limit\x88\x01\x01\x128\n" +
+	"%_xks_proxy_vpc_endpoint_service_owner\"x\n" +
+	"\x1cCreateCustomKeyStoreResponse\x12@\n" +
+	"\x13custom_key_store_id\x18\x01 \x01(\tB\f\x8a\xbc\x18\x04\x10\x01\x18@\x98\xbc\x18\x01H\x00R\x10customKeyStoreId\x88\x01\x01B\x16\n" +
+	"\x14_custom_key_store_id\"\xd4\x02\n" +
+	"\x1eDescribeCustomKeyStoresRequest\x12@\n" +
+	"\x13custom_key_store_id\x18\x01 \x01(\tB\f\x8a\xbc\x18\x04\x10\x01\x18@\x98\xbc\x18\x01H\x00R\x10customKeyStoreId\x88\x01\x01\x12E\n" +
+	"\x15custom_key_store_name\x18\x02 \x01(\tB\r\x8a\xbc\x18\x05\x10\x01\x18\x80\x02\x98\xbc\x18\x01H\x01R\x12customKeyStoreName\x88\x01\x01\x12(\n" +
+	"\x05limit\x18\x03 \x01(\x05B\r\x8a\xbc\x18\x05\x10\x01\x18\xe8\a\x98\xbc\x18\x01H\x02R\x05limit\x88\x01\x01\x128\n" +
 	"\x06marker\x18\x04 \x01(\tB\x1b\x8a\xbc\x18\x17\x10\x01\x18\x80\b\"\x10[\\u0020-\\u00FF]*H\x03R\x06marker\x88\x01\x01B\x16\n" +
 	"\x14_custom_key_store_idB\x18\n" +
 	"\x16_custom_key_store_nameB\b\n" +
@@ -804,17 +804,17 @@ const file_meridian_kms_v1_key_stores_proto_rawDesc = "" +
 	"\ttruncated\x18\x03 \x01(\bH\x01R\ttruncated\x88\x01\x01B\x0e\n" +
 	"\f_next_markerB\f\n" +
 	"\n" +
-	"_truncated\"\xf9\t\n" +
-	"\x1bUpdateCustomKeyStoreRequest\x12>\n" +
-	"\x13custom_key_store_id\x18\x01 \x01(\tB\n" +
-	"\x8a\xbc\x18\x06\b\x01\x10\x01\x18@H\x00R\x10customKeyStoreId\x88\x01\x01\x12H\n" +
-	"\x19new_custom_key_store_name\x18\x02 \x01(\tB\t\x8a\xbc\x18\x05\x10\x01\x18\x80\x02H\x01R\x15newCustomKeyStoreName\x88\x01\x01\x12?\n" +
+	"_truncated\"\x89\n" +
+	"\n" +
+	"\x1bUpdateCustomKeyStoreRequest\x12B\n" +
+	"\x13custom_key_store_id\x18\x01 \x01(\tB\x0e\x8a\xbc\x18\x06\b\x01\x10\x01\x18@\x98\xbc\x18\x01H\x00R\x10customKeyStoreId\x88\x01\x01\x12L\n" +
+	"\x19new_custom_key_store_name\x18\x02 \x01(\tB\r\x8a\xbc\x18\x05\x10\x01\x18\x80\x02\x98\xbc\x18\x01H\x01R\x15newCustomKeyStoreName\x88\x01\x01\x12?\n" +
 	"\x12key_store_password\x18\x03 \x01(\tB\f\x80\xbc\x18\x01\x8a\xbc\x18\x04\x10\a\x18 H\x02R\x10keyStorePassword\x88\x01\x01\x12Z\n" +
-	"\x14cloud_hsm_cluster_id\x18\x04 \x01(\tB$\x8a\xbc\x18 \x10\x13\x18\x18\"\x1acluster-[2-7a-zA-Z]{11,16}H\x03R\x11cloudHsmClusterId\x88\x01\x01\x12]\n" +
-	"\x16xks_proxy_uri_endpoint\x18\x05 \x01(\tB#\x8a\xbc\x18\x1f\x10\n" +
-	"\x18\x80\x01\"\x18^https://[a-zA-Z0-9.-]+$H\x04R\x13xksProxyUriEndpoint\x88\x01\x01\x12y\n" +
-	"\x12xks_proxy_uri_path\x18\x06 \x01(\tBG\x8a\xbc\x18C\x10\n" +
-	"\x18\x80\x01\"<^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$H\x05R\x0fxksProxyUriPath\x88\x01\x01\x12\x9e\x01\n" +
+	"\x14cloud_hsm_cluster_id\x18\x04 \x01(\tB$\x8a\xbc\x18 \x10\x13\x18\x18\"\x1acluster-[2-7a-zA-Z]{11,16}H\x03R\x11cloudHsmClusterId\x88\x01\x01\x12a\n" +
+	"\x16xks_proxy_uri_endpoint\x18\x05 \x01(\tB'\x8a\xbc\x18\x1f\x10\n" +
+	"\x18\x80\x01\"\x18^https://[a-zA-Z0-9.-]+$\x98\xbc\x18\x01H\x04R\x13xksProxyUriEndpoint\x88\x01\x01\x12}\n" +
+	"\x12xks_proxy_uri_path\x18\x06 \x01(\tBK\x8a\xbc\x18C\x10\n" +
+	"\x18\x80\x01\"<^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$\x98\xbc\x18\x01H\x05R\x0fxksProxyUriPath\x88\x01\x01\x12\x9e\x01\n" +
 	"#xks_proxy_vpc_endpoint_service_name\x18\a \x01(\tBL\x8a\xbc\x18H\x10\x14\x18@\"B^(com|eu)\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$H\x06R\x1exksProxyVpcEndpointServiceName\x88\x01\x01\x12g\n" +
 	"$xks_proxy_vpc_endpoint_service_owner\x18\b \x01(\tB\x13\x8a\xbc\x18\x0f\x10\f\x18\f\"\t[0-9]{12}H\aR\x1fxksProxyVpcEndpointServiceOwner\x88\x01\x01\x12\x84\x01\n" +
 	"#xks_proxy_authentication_credential\x18\t \x01(\v25.meridian.kms.v1.XksProxyAuthenticationCredentialTypeR xksProxyAuthenticationCredential\x12_\n" +
@@ -828,35 +828,38 @@ const file_meridian_kms_v1_key_stores_proto_rawDesc = "" +
 	"\x13_xks_proxy_uri_pathB&\n" +
 	"$_xks_proxy_vpc_endpoint_service_nameB'\n" +
 	"%_xks_proxy_vpc_endpoint_service_owner\"\x1e\n" +
-	"\x1cUpdateCustomKeyStoreResponse\"v\n" +
-	"\x1cConnectCustomKeyStoreRequest\x12>\n" +
-	"\x13custom_key_store_id\x18\x01 \x01(\tB\n" +
-	"\x8a\xbc\x18\x06\b\x01\x10\x01\x18@H\x00R\x10customKeyStoreId\x88\x01\x01B\x16\n" +
+	"\x1cUpdateCustomKeyStoreResponse\"z\n" +
+	"\x1cConnectCustomKeyStoreRequest\x12B\n" +
+	"\x13custom_key_store_id\x18\x01 \x01(\tB\x0e\x8a\xbc\x18\x06\b\x01\x10\x01\x18@\x98\xbc\x18\x01H\x00R\x10customKeyStoreId\x88\x01\x01B\x16\n" +
 	"\x14_custom_key_store_id\"\x1f\n" +
-	"\x1dConnectCustomKeyStoreResponse\"y\n" +
-	"\x1fDisconnectCustomKeyStoreRequest\x12>\n" +
-	"\x13custom_key_store_id\x18\x01 \x01(\tB\n" +
-	"\x8a\xbc\x18\x06\b\x01\x10\x01\x18@H\x00R\x10customKeyStoreId\x88\x01\x01B\x16\n" +
+	"\x1dConnectCustomKeyStoreResponse\"}\n" +
+	"\x1fDisconnectCustomKeyStoreRequest\x12B\n" +
+	"\x13custom_key_store_id\x18\x01 \x01(\tB\x0e\x8a\xbc\x18\x06\b\x01\x10\x01\x18@\x98\xbc\x18\x01H\x00R\x10customKeyStoreId\x88\x01\x01B\x16\n" +
 	"\x14_custom_key_store_id\"\"\n" +
-	" DisconnectCustomKeyStoreResponse\"u\n" +
-	"\x1bDeleteCustomKeyStoreRequest\x12>\n" +
-	"\x13custom_key_store_id\x18\x01 \x01(\tB\n" +
-	"\x8a\xbc\x18\x06\b\x01\x10\x01\x18@H\x00R\x10customKeyStoreId\x88\x01\x01B\x16\n" +
+	" DisconnectCustomKeyStoreResponse\"y\n" +
+	"\x1bDeleteCustomKeyStoreRequest\x12B\n" +
+	"\x13custom_key_store_id\x18\x01 \x01(\tB\x0e\x8a\xbc\x18\x06\b\x01\x10\x01\x18@\x98\xbc\x18\x01H\x00R\x10customKeyStoreId\x88\x01\x01B\x16\n" +
 	"\x14_custom_key_store_id\"\x1e\n" +
-	"\x1cDeleteCustomKeyStoreResponse2\xe8\x17\n" +
-	"\x10KeyStoresService\x12\xbf\x06\n" +
-	"\x14CreateCustomKeyStore\x12,.meridian.kms.v1.CreateCustomKeyStoreRequest\x1a-.meridian.kms.v1.CreateCustomKeyStoreResponse\"\xc9\x05\xaa\xbb\x18\x1a\n" +
-	"\x14CreateCustomKeyStore\x10\x020\x01\xb2\xbb\x18\x14CreateCustomKeyStore\xba\xbb\x18\x1dCloudHsmClusterInUseException\xba\xbb\x18 CustomKeyStoreNameInUseException\xba\xbb\x18 CloudHsmClusterNotFoundException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18!CloudHsmClusterNotActiveException\xba\xbb\x18\x1dIncorrectTrustAnchorException\xba\xbb\x18,CloudHsmClusterInvalidConfigurationException\xba\xbb\x18\x16LimitExceededException\xba\xbb\x18\x19XksProxyUriInUseException\xba\xbb\x18!XksProxyUriEndpointInUseException\xba\xbb\x18\x1fXksProxyUriUnreachableException\xba\xbb\x182XksProxyIncorrectAuthenticationCredentialException\xba\xbb\x18(XksProxyVpcEndpointServiceInUseException\xba\xbb\x18+XksProxyVpcEndpointServiceNotFoundException\xba\xbb\x187XksProxyVpcEndpointServiceInvalidConfigurationException\xba\xbb\x18 XksProxyInvalidResponseException\xba\xbb\x18%XksProxyInvalidConfigurationExceptionȻ\x18\x04\x12\x98\x02\n" +
-	"\x17DescribeCustomKeyStores\x12/.meridian.kms.v1.DescribeCustomKeyStoresRequest\x1a0.meridian.kms.v1.DescribeCustomKeyStoresResponse\"\x99\x01\xaa\xbb\x18\x1d\n" +
-	"\x17DescribeCustomKeyStores\x10\x020\x01\xb2\xbb\x18\x17DescribeCustomKeyStores\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18\x16InvalidMarkerException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x04\x12\xe8\x06\n" +
-	"\x14UpdateCustomKeyStore\x12,.meridian.kms.v1.UpdateCustomKeyStoreRequest\x1a-.meridian.kms.v1.UpdateCustomKeyStoreResponse\"\xf2\x05\xaa\xbb\x18/\n" +
-	"\x14UpdateCustomKeyStore\x10\a\x1a\x13custom_key_store_id0\x01\xb2\xbb\x18\x14UpdateCustomKeyStore\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18 CustomKeyStoreNameInUseException\xba\xbb\x18 CloudHsmClusterNotFoundException\xba\xbb\x18\"CloudHsmClusterNotRelatedException\xba\xbb\x18#CustomKeyStoreInvalidStateException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18!CloudHsmClusterNotActiveException\xba\xbb\x18,CloudHsmClusterInvalidConfigurationException\xba\xbb\x18\x19XksProxyUriInUseException\xba\xbb\x18!XksProxyUriEndpointInUseException\xba\xbb\x18\x1fXksProxyUriUnreachableException\xba\xbb\x182XksProxyIncorrectAuthenticationCredentialException\xba\xbb\x18(XksProxyVpcEndpointServiceInUseException\xba\xbb\x18+XksProxyVpcEndpointServiceNotFoundException\xba\xbb\x187XksProxyVpcEndpointServiceInvalidConfigurationException\xba\xbb\x18 XksProxyInvalidResponseException\xba\xbb\x18%XksProxyInvalidConfigurationExceptionȻ\x18\x04\x12\x81\x03\n" +
-	"\x15ConnectCustomKeyStore\x12-.meridian.kms.v1.ConnectCustomKeyStoreRequest\x1a..meridian.kms.v1.ConnectCustomKeyStoreResponse\"\x88\x02\xaa\xbb\x180\n" +
-	"\x15ConnectCustomKeyStore\x10\a\x1a\x13custom_key_store_id0\x01\xb2\xbb\x18\x15ConnectCustomKeyStore\xba\xbb\x18!CloudHsmClusterNotActiveException\xba\xbb\x18#CustomKeyStoreInvalidStateException\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18,CloudHsmClusterInvalidConfigurationExceptionȻ\x18\x04\x12\xbb\x02\n" +
-	"\x18DisconnectCustomKeyStore\x120.meridian.kms.v1.DisconnectCustomKeyStoreRequest\x1a1.meridian.kms.v1.DisconnectCustomKeyStoreResponse\"\xb9\x01\xaa\xbb\x183\n" +
-	"\x18DisconnectCustomKeyStore\x10\a\x1a\x13custom_key_store_id0\x01\xb2\xbb\x18\x18DisconnectCustomKeyStore\xba\xbb\x18#CustomKeyStoreInvalidStateException\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18\x14KMSInternalExceptionȻ\x18\x04\x12\xc9\x02\n" +
-	"\x14DeleteCustomKeyStore\x12,.meridian.kms.v1.DeleteCustomKeyStoreRequest\x1a-.meridian.kms.v1.DeleteCustomKeyStoreResponse\"\xd3\x01\xaa\xbb\x18/\n" +
-	"\x14DeleteCustomKeyStore\x10\a\x1a\x13custom_key_store_id0\x01\xb2\xbb\x18\x14DeleteCustomKeyStore\xba\xbb\x18\x1eCustomKeyStoreHasCMKsException\xba\xbb\x18#CustomKeyStoreInvalidStateException\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18\x14KMSInternalExceptionȻ\x18\x04b\x06proto3"
+	"\x1cDeleteCustomKeyStoreResponse2\xbc\x18\n" +
+	"\x10KeyStoresService\x12\xcd\x06\n" +
+	"\x14CreateCustomKeyStore\x12,.meridian.kms.v1.CreateCustomKeyStoreRequest\x1a-.meridian.kms.v1.CreateCustomKeyStoreResponse\"\xd7\x05\xaa\xbb\x18\x1a\n" +
+	"\x14CreateCustomKeyStore\x10\x020\x01\xb2\xbb\x18\x14CreateCustomKeyStore\xba\xbb\x18\x1dCloudHsmClusterInUseException\xba\xbb\x18 CustomKeyStoreNameInUseException\xba\xbb\x18 CloudHsmClusterNotFoundException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18!CloudHsmClusterNotActiveException\xba\xbb\x18\x1dIncorrectTrustAnchorException\xba\xbb\x18,CloudHsmClusterInvalidConfigurationException\xba\xbb\x18\x16LimitExceededException\xba\xbb\x18\x19XksProxyUriInUseException\xba\xbb\x18!XksProxyUriEndpointInUseException\xba\xbb\x18\x1fXksProxyUriUnreachableException\xba\xbb\x182XksProxyIncorrectAuthenticationCredentialException\xba\xbb\x18(XksProxyVpcEndpointServiceInUseException\xba\xbb\x18+XksProxyVpcEndpointServiceNotFoundException\xba\xbb\x187XksProxyVpcEndpointServiceInvalidConfigurationException\xba\xbb\x18 XksProxyInvalidResponseException\xba\xbb\x18%XksProxyInvalidConfigurationExceptionȻ\x18\x04һ\x18\n" +
+	"key_stores\x12\xa6\x02\n" +
+	"\x17DescribeCustomKeyStores\x12/.meridian.kms.v1.DescribeCustomKeyStoresRequest\x1a0.meridian.kms.v1.DescribeCustomKeyStoresResponse\"\xa7\x01\xaa\xbb\x18\x1d\n" +
+	"\x17DescribeCustomKeyStores\x10\x020\x01\xb2\xbb\x18\x17DescribeCustomKeyStores\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18\x16InvalidMarkerException\xba\xbb\x18\x14KMSInternalException\xc0\xbb\x18\x01Ȼ\x18\x04һ\x18\n" +
+	"key_stores\x12\xf6\x06\n" +
+	"\x14UpdateCustomKeyStore\x12,.meridian.kms.v1.UpdateCustomKeyStoreRequest\x1a-.meridian.kms.v1.UpdateCustomKeyStoreResponse\"\x80\x06\xaa\xbb\x18/\n" +
+	"\x14UpdateCustomKeyStore\x10\a\x1a\x13custom_key_store_id0\x01\xb2\xbb\x18\x14UpdateCustomKeyStore\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18 CustomKeyStoreNameInUseException\xba\xbb\x18 CloudHsmClusterNotFoundException\xba\xbb\x18\"CloudHsmClusterNotRelatedException\xba\xbb\x18#CustomKeyStoreInvalidStateException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18!CloudHsmClusterNotActiveException\xba\xbb\x18,CloudHsmClusterInvalidConfigurationException\xba\xbb\x18\x19XksProxyUriInUseException\xba\xbb\x18!XksProxyUriEndpointInUseException\xba\xbb\x18\x1fXksProxyUriUnreachableException\xba\xbb\x182XksProxyIncorrectAuthenticationCredentialException\xba\xbb\x18(XksProxyVpcEndpointServiceInUseException\xba\xbb\x18+XksProxyVpcEndpointServiceNotFoundException\xba\xbb\x187XksProxyVpcEndpointServiceInvalidConfigurationException\xba\xbb\x18 XksProxyInvalidResponseException\xba\xbb\x18%XksProxyInvalidConfigurationExceptionȻ\x18\x04һ\x18\n" +
+	"key_stores\x12\x8f\x03\n" +
+	"\x15ConnectCustomKeyStore\x12-.meridian.kms.v1.ConnectCustomKeyStoreRequest\x1a..meridian.kms.v1.ConnectCustomKeyStoreResponse\"\x96\x02\xaa\xbb\x180\n" +
+	"\x15ConnectCustomKeyStore\x10\a\x1a\x13custom_key_store_id0\x01\xb2\xbb\x18\x15ConnectCustomKeyStore\xba\xbb\x18!CloudHsmClusterNotActiveException\xba\xbb\x18#CustomKeyStoreInvalidStateException\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18,CloudHsmClusterInvalidConfigurationExceptionȻ\x18\x04һ\x18\n" +
+	"key_stores\x12\xc9\x02\n" +
+	"\x18DisconnectCustomKeyStore\x120.meridian.kms.v1.DisconnectCustomKeyStoreRequest\x1a1.meridian.kms.v1.DisconnectCustomKeyStoreResponse\"\xc7\x01\xaa\xbb\x183\n" +
+	"\x18DisconnectCustomKeyStore\x10\a\x1a\x13custom_key_store_id0\x01\xb2\xbb\x18\x18DisconnectCustomKeyStore\xba\xbb\x18#CustomKeyStoreInvalidStateException\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18\x14KMSInternalExceptionȻ\x18\x04һ\x18\n" +
+	"key_stores\x12\xd7\x02\n" +
+	"\x14DeleteCustomKeyStore\x12,.meridian.kms.v1.DeleteCustomKeyStoreRequest\x1a-.meridian.kms.v1.DeleteCustomKeyStoreResponse\"\xe1\x01\xaa\xbb\x18/\n" +
+	"\x14DeleteCustomKeyStore\x10\a\x1a\x13custom_key_store_id0\x01\xb2\xbb\x18\x14DeleteCustomKeyStore\xba\xbb\x18\x1eCustomKeyStoreHasCMKsException\xba\xbb\x18#CustomKeyStoreInvalidStateException\xba\xbb\x18\x1fCustomKeyStoreNotFoundException\xba\xbb\x18\x14KMSInternalExceptionȻ\x18\x04һ\x18\n" +
+	"key_storesb\x06proto3"
 
 var (
 	file_meridian_kms_v1_key_stores_proto_rawDescOnce sync.Once

@@ -286,41 +286,41 @@ var File_meridian_kms_v1_multi_region_proto protoreflect.FileDescriptor
 
 const file_meridian_kms_v1_multi_region_proto_rawDesc = "" +
 	"\n" +
-	"\"meridian/kms/v1/multi_region.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\xb5\x04\n" +
-	"\x13ReplicateKeyRequest\x12+\n" +
-	"\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12K\n" +
-	"\x0ereplica_region\x18\x02 \x01(\tB\x1f\x8a\xbc\x18\x1b\b\x01\x10\x01\x18 \"\x13^([a-z]+-){2,3}\\d+$H\x01R\rreplicaRegion\x88\x01\x01\x12K\n" +
-	"\x06policy\x18\x03 \x01(\tB.\x8a\xbc\x18*\x10\x01\x18\x80\x80\b\"\"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+H\x02R\x06policy\x88\x01\x01\x12O\n" +
-	"\"bypass_policy_lockout_safety_check\x18\x04 \x01(\bH\x03R\x1ebypassPolicyLockoutSafetyCheck\x88\x01\x01\x120\n" +
-	"\vdescription\x18\x05 \x01(\tB\t\x8a\xbc\x18\x05\x10\x00\x18\x80@H\x04R\vdescription\x88\x01\x01\x12(\n" +
-	"\x04tags\x18\x06 \x03(\v2\x14.meridian.kms.v1.TagR\x04tags\x123\n" +
-	"\x12account_delegation\x18\xe8\a \x01(\bH\x05R\x11accountDelegation\x88\x01\x01B\t\n" +
+	"\"meridian/kms/v1/multi_region.proto\x12\x0fmeridian.kms.v1\x1a\x1bmeridian/kms/v1/types.proto\x1a!meridian/options/v1/options.proto\"\xd7\x04\n" +
+	"\x13ReplicateKeyRequest\x12/\n" +
+	"\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12O\n" +
+	"\x0ereplica_region\x18\x02 \x01(\tB#\x8a\xbc\x18\x1b\b\x01\x10\x01\x18 \"\x13^([a-z]+-){2,3}\\d+$\x98\xbc\x18\x01H\x01R\rreplicaRegion\x88\x01\x01\x12O\n" +
+	"\x06policy\x18\x03 \x01(\tB2\x8a\xbc\x18*\x10\x01\x18\x80\x80\b\"\"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+\x98\xbc\x18\x01H\x02R\x06policy\x88\x01\x01\x12U\n" +
+	"\"bypass_policy_lockout_safety_check\x18\x04 \x01(\bB\x04\x98\xbc\x18\x01H\x03R\x1ebypassPolicyLockoutSafetyCheck\x88\x01\x01\x124\n" +
+	"\vdescription\x18\x05 \x01(\tB\r\x8a\xbc\x18\x05\x10\x00\x18\x80@\x98\xbc\x18\x01H\x04R\vdescription\x88\x01\x01\x12.\n" +
+	"\x04tags\x18\x06 \x03(\v2\x14.meridian.kms.v1.TagB\x04\x98\xbc\x18\x01R\x04tags\x129\n" +
+	"\x12account_delegation\x18\xe8\a \x01(\bB\x04\x98\xbc\x18\x01H\x05R\x11accountDelegation\x88\x01\x01B\t\n" +
 	"\a_key_idB\x11\n" +
 	"\x0f_replica_regionB\t\n" +
 	"\a_policyB%\n" +
 	"#_bypass_policy_lockout_safety_checkB\x0e\n" +
 	"\f_descriptionB\x15\n" +
-	"\x13_account_delegation\"\x8e\x02\n" +
-	"\x14ReplicateKeyResponse\x12N\n" +
-	"\x14replica_key_metadata\x18\x01 \x01(\v2\x1c.meridian.kms.v1.KeyMetadataR\x12replicaKeyMetadata\x12Z\n" +
-	"\x0ereplica_policy\x18\x02 \x01(\tB.\x8a\xbc\x18*\x10\x01\x18\x80\x80\b\"\"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+H\x00R\rreplicaPolicy\x88\x01\x01\x127\n" +
+	"\x13_account_delegation\"\x98\x02\n" +
+	"\x14ReplicateKeyResponse\x12T\n" +
+	"\x14replica_key_metadata\x18\x01 \x01(\v2\x1c.meridian.kms.v1.KeyMetadataB\x04\x98\xbc\x18\x01R\x12replicaKeyMetadata\x12^\n" +
+	"\x0ereplica_policy\x18\x02 \x01(\tB2\x8a\xbc\x18*\x10\x01\x18\x80\x80\b\"\"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+\x98\xbc\x18\x01H\x00R\rreplicaPolicy\x88\x01\x01\x127\n" +
 	"\freplica_tags\x18\x03 \x03(\v2\x14.meridian.kms.v1.TagR\vreplicaTagsB\x11\n" +
-	"\x0f_replica_policy\"\xb4\x01\n" +
-	"\x1aUpdatePrimaryRegionRequest\x12+\n" +
-	"\x06key_id\x18\x01 \x01(\tB\x0f\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12K\n" +
-	"\x0eprimary_region\x18\x02 \x01(\tB\x1f\x8a\xbc\x18\x1b\b\x01\x10\x01\x18 \"\x13^([a-z]+-){2,3}\\d+$H\x01R\rprimaryRegion\x88\x01\x01B\t\n" +
+	"\x0f_replica_policy\"\xbc\x01\n" +
+	"\x1aUpdatePrimaryRegionRequest\x12/\n" +
+	"\x06key_id\x18\x01 \x01(\tB\x13\x8a\xbc\x18\a\b\x01\x10\x01\x18\x80\x10\x90\xbc\x18\x01\x98\xbc\x18\x01H\x00R\x05keyId\x88\x01\x01\x12O\n" +
+	"\x0eprimary_region\x18\x02 \x01(\tB#\x8a\xbc\x18\x1b\b\x01\x10\x01\x18 \"\x13^([a-z]+-){2,3}\\d+$\x98\xbc\x18\x01H\x01R\rprimaryRegion\x88\x01\x01B\t\n" +
 	"\a_key_idB\x11\n" +
 	"\x0f_primary_region\"\x1d\n" +
-	"\x1bUpdatePrimaryRegionResponse2\xe7\b\n" +
-	"\x12MultiRegionService\x12\x97\x05\n" +
-	"\fReplicateKey\x12$.meridian.kms.v1.ReplicateKeyRequest\x1a%.meridian.kms.v1.ReplicateKeyResponse\"\xb9\x04\xaa\xbb\x18^\n" +
+	"\x1bUpdatePrimaryRegionResponse2\x91\t\n" +
+	"\x12MultiRegionService\x12\xa8\x05\n" +
+	"\fReplicateKey\x12$.meridian.kms.v1.ReplicateKeyRequest\x1a%.meridian.kms.v1.ReplicateKeyResponse\"\xca\x04\xaa\xbb\x18^\n" +
 	"\fReplicateKey\x10\x01\x1a\x06key_id\"\rreplicaRegion\"\x13replicaRegionLabels\"\x1ebypassPolicyLockoutSafetyCheck0\x01\xaa\xbb\x18R\n" +
 	"\tCreateKey\x10\x03\"\x1ebypassPolicyLockoutSafetyCheck\"\vrequestTags\"\atagKeys\"\vreplication0\x02\xaa\xbb\x18-\n" +
 	"\vTagResource\x10\x03\"\vrequestTags\"\atagKeys*\x04tags0\x02\xaa\xbb\x18:\n" +
-	"\fPutKeyPolicy\x10\x03\"\x1ebypassPolicyLockoutSafetyCheck*\x06policy0\x02\xb2\xbb\x18\fReplicateKey\xba\xbb\x18\x16AlreadyExistsException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x16LimitExceededException\xba\xbb\x18 MalformedPolicyDocumentException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\fTagException\xba\xbb\x18\x1dUnsupportedOperationExceptionȻ\x18\x04\x12\xb6\x03\n" +
-	"\x13UpdatePrimaryRegion\x12+.meridian.kms.v1.UpdatePrimaryRegionRequest\x1a,.meridian.kms.v1.UpdatePrimaryRegionResponse\"\xc3\x02\xaa\xbb\x18E\n" +
+	"\fPutKeyPolicy\x10\x03\"\x1ebypassPolicyLockoutSafetyCheck*\x06policy0\x02\xb2\xbb\x18\fReplicateKey\xba\xbb\x18\x16AlreadyExistsException\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x16LimitExceededException\xba\xbb\x18 MalformedPolicyDocumentException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\fTagException\xba\xbb\x18\x1dUnsupportedOperationExceptionȻ\x18\x04һ\x18\rreplicate_key\x12\xcf\x03\n" +
+	"\x13UpdatePrimaryRegion\x12+.meridian.kms.v1.UpdatePrimaryRegionRequest\x1a,.meridian.kms.v1.UpdatePrimaryRegionResponse\"\xdc\x02\xaa\xbb\x18E\n" +
 	"\x13UpdatePrimaryRegion\x10\x01\x1a\x06key_id\"\rprimaryRegion\"\x13primaryRegionLabels0\x01\xaa\xbb\x18E\n" +
-	"\x13UpdatePrimaryRegion\x10\x01\x1a\x06key_id\"\rprimaryRegion\"\x13primaryRegionLabels0\x02\xb2\xbb\x18\x13UpdatePrimaryRegion\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x1dUnsupportedOperationExceptionȻ\x18\x04b\x06proto3"
+	"\x13UpdatePrimaryRegion\x10\x01\x1a\x06key_id\"\rprimaryRegion\"\x13primaryRegionLabels0\x02\xb2\xbb\x18\x13UpdatePrimaryRegion\xba\xbb\x18\x11DisabledException\xba\xbb\x18\x13InvalidArnException\xba\xbb\x18\x18KMSInvalidStateException\xba\xbb\x18\x14KMSInternalException\xba\xbb\x18\x11NotFoundException\xba\xbb\x18\x1dUnsupportedOperationExceptionȻ\x18\x04һ\x18\x15update_primary_regionb\x06proto3"
 
 var (
 	file_meridian_kms_v1_multi_region_proto_rawDescOnce sync.Once

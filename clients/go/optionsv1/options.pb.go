@@ -501,6 +501,22 @@ var file_meridian_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "meridian/options/v1/options.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*string)(nil),
+		Field:         50106,
+		Name:          "meridian.options.v1.rate",
+		Tag:           "bytes,50106,opt,name=rate",
+		Filename:      "meridian/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50107,
+		Name:          "meridian.options.v1.counts_as_use",
+		Tag:           "varint,50107,opt,name=counts_as_use",
+		Filename:      "meridian/options/v1/options.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
 		ExtensionType: (*string)(nil),
 		Field:         50111,
@@ -530,6 +546,30 @@ var file_meridian_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Field:         50114,
 		Name:          "meridian.options.v1.key_identifier",
 		Tag:           "varint,50114,opt,name=key_identifier,enum=meridian.options.v1.KeyIdentifier",
+		Filename:      "meridian/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50115,
+		Name:          "meridian.options.v1.audited",
+		Tag:           "varint,50115,opt,name=audited",
+		Filename:      "meridian/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50116,
+		Name:          "meridian.options.v1.key_algorithm",
+		Tag:           "varint,50116,opt,name=key_algorithm",
+		Filename:      "meridian/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50117,
+		Name:          "meridian.options.v1.names_ciphertext_key",
+		Tag:           "varint,50117,opt,name=names_ciphertext_key",
 		Filename:      "meridian/options/v1/options.proto",
 	},
 	{
@@ -564,6 +604,15 @@ var (
 	//
 	// optional meridian.options.v1.Work work = 50105;
 	E_Work = &file_meridian_options_v1_options_proto_extTypes[4]
+	// Class of calls whose rate it counts for, where no field of the request
+	// says another kind of key.
+	//
+	// optional string rate = 50106;
+	E_Rate = &file_meridian_options_v1_options_proto_extTypes[5]
+	// A successful call counts as a use of its keys.
+	//
+	// optional bool counts_as_use = 50107;
+	E_CountsAsUse = &file_meridian_options_v1_options_proto_extTypes[6]
 )
 
 // Extension fields to descriptorpb.FieldOptions.
@@ -572,19 +621,32 @@ var (
 	// field's name.
 	//
 	// optional string aws_name = 50111;
-	E_AwsName = &file_meridian_options_v1_options_proto_extTypes[5]
+	E_AwsName = &file_meridian_options_v1_options_proto_extTypes[7]
 	// The value must never be shown: not in logs, errors, audit or examples.
 	//
 	// optional bool secret = 50112;
-	E_Secret = &file_meridian_options_v1_options_proto_extTypes[6]
+	E_Secret = &file_meridian_options_v1_options_proto_extTypes[8]
 	// Limits of the value.
 	//
 	// optional meridian.options.v1.Limits limits = 50113;
-	E_Limits = &file_meridian_options_v1_options_proto_extTypes[7]
+	E_Limits = &file_meridian_options_v1_options_proto_extTypes[9]
 	// Spellings of a key that the field accepts.
 	//
 	// optional meridian.options.v1.KeyIdentifier key_identifier = 50114;
-	E_KeyIdentifier = &file_meridian_options_v1_options_proto_extTypes[8]
+	E_KeyIdentifier = &file_meridian_options_v1_options_proto_extTypes[10]
+	// Shown in audit records: of a request always, of the answer to a change
+	// only once the change stands.
+	//
+	// optional bool audited = 50115;
+	E_Audited = &file_meridian_options_v1_options_proto_extTypes[11]
+	// The value says the kind of key, and with it the class of the call's rate.
+	//
+	// optional bool key_algorithm = 50116;
+	E_KeyAlgorithm = &file_meridian_options_v1_options_proto_extTypes[12]
+	// The field may name a key that the ciphertext names as well, or alone.
+	//
+	// optional bool names_ciphertext_key = 50117;
+	E_NamesCiphertextKey = &file_meridian_options_v1_options_proto_extTypes[13]
 )
 
 // Extension fields to descriptorpb.EnumValueOptions.
@@ -593,7 +655,7 @@ var (
 	// enum's prefix.
 	//
 	// optional string aws_value = 50121;
-	E_AwsValue = &file_meridian_options_v1_options_proto_extTypes[9]
+	E_AwsValue = &file_meridian_options_v1_options_proto_extTypes[14]
 )
 
 var File_meridian_options_v1_options_proto protoreflect.FileDescriptor
@@ -648,11 +710,16 @@ const file_meridian_options_v1_options_proto_rawDesc = "" +
 	"\toperation\x12\x1e.google.protobuf.MethodOptions\x18\xb6\x87\x03 \x01(\tR\toperation\x88\x01\x01:8\n" +
 	"\x06errors\x12\x1e.google.protobuf.MethodOptions\x18\xb7\x87\x03 \x03(\tR\x06errors:=\n" +
 	"\tread_only\x12\x1e.google.protobuf.MethodOptions\x18\xb8\x87\x03 \x01(\bR\breadOnly:O\n" +
-	"\x04work\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x87\x03 \x01(\x0e2\x19.meridian.options.v1.WorkR\x04work:=\n" +
+	"\x04work\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x87\x03 \x01(\x0e2\x19.meridian.options.v1.WorkR\x04work:4\n" +
+	"\x04rate\x12\x1e.google.protobuf.MethodOptions\x18\xba\x87\x03 \x01(\tR\x04rate:D\n" +
+	"\rcounts_as_use\x12\x1e.google.protobuf.MethodOptions\x18\xbb\x87\x03 \x01(\bR\vcountsAsUse:=\n" +
 	"\baws_name\x12\x1d.google.protobuf.FieldOptions\x18\xbf\x87\x03 \x01(\tR\aawsName\x88\x01\x01:7\n" +
 	"\x06secret\x12\x1d.google.protobuf.FieldOptions\x18\xc0\x87\x03 \x01(\bR\x06secret:T\n" +
 	"\x06limits\x12\x1d.google.protobuf.FieldOptions\x18\xc1\x87\x03 \x01(\v2\x1b.meridian.options.v1.LimitsR\x06limits:j\n" +
-	"\x0ekey_identifier\x12\x1d.google.protobuf.FieldOptions\x18\u0087\x03 \x01(\x0e2\".meridian.options.v1.KeyIdentifierR\rkeyIdentifier:C\n" +
+	"\x0ekey_identifier\x12\x1d.google.protobuf.FieldOptions\x18\u0087\x03 \x01(\x0e2\".meridian.options.v1.KeyIdentifierR\rkeyIdentifier:9\n" +
+	"\aaudited\x12\x1d.google.protobuf.FieldOptions\x18Ç\x03 \x01(\bR\aaudited:D\n" +
+	"\rkey_algorithm\x12\x1d.google.protobuf.FieldOptions\x18ć\x03 \x01(\bR\fkeyAlgorithm:Q\n" +
+	"\x14names_ciphertext_key\x12\x1d.google.protobuf.FieldOptions\x18Ň\x03 \x01(\bR\x12namesCiphertextKey:C\n" +
 	"\taws_value\x12!.google.protobuf.EnumValueOptions\x18ɇ\x03 \x01(\tR\bawsValue\x88\x01\x01b\x06proto3"
 
 var (
@@ -689,19 +756,24 @@ var file_meridian_options_v1_options_proto_depIdxs = []int32{
 	6,  // 5: meridian.options.v1.errors:extendee -> google.protobuf.MethodOptions
 	6,  // 6: meridian.options.v1.read_only:extendee -> google.protobuf.MethodOptions
 	6,  // 7: meridian.options.v1.work:extendee -> google.protobuf.MethodOptions
-	7,  // 8: meridian.options.v1.aws_name:extendee -> google.protobuf.FieldOptions
-	7,  // 9: meridian.options.v1.secret:extendee -> google.protobuf.FieldOptions
-	7,  // 10: meridian.options.v1.limits:extendee -> google.protobuf.FieldOptions
-	7,  // 11: meridian.options.v1.key_identifier:extendee -> google.protobuf.FieldOptions
-	8,  // 12: meridian.options.v1.aws_value:extendee -> google.protobuf.EnumValueOptions
-	4,  // 13: meridian.options.v1.requires:type_name -> meridian.options.v1.Requirement
-	3,  // 14: meridian.options.v1.work:type_name -> meridian.options.v1.Work
-	5,  // 15: meridian.options.v1.limits:type_name -> meridian.options.v1.Limits
-	2,  // 16: meridian.options.v1.key_identifier:type_name -> meridian.options.v1.KeyIdentifier
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	13, // [13:17] is the sub-list for extension type_name
-	3,  // [3:13] is the sub-list for extension extendee
+	6,  // 8: meridian.options.v1.rate:extendee -> google.protobuf.MethodOptions
+	6,  // 9: meridian.options.v1.counts_as_use:extendee -> google.protobuf.MethodOptions
+	7,  // 10: meridian.options.v1.aws_name:extendee -> google.protobuf.FieldOptions
+	7,  // 11: meridian.options.v1.secret:extendee -> google.protobuf.FieldOptions
+	7,  // 12: meridian.options.v1.limits:extendee -> google.protobuf.FieldOptions
+	7,  // 13: meridian.options.v1.key_identifier:extendee -> google.protobuf.FieldOptions
+	7,  // 14: meridian.options.v1.audited:extendee -> google.protobuf.FieldOptions
+	7,  // 15: meridian.options.v1.key_algorithm:extendee -> google.protobuf.FieldOptions
+	7,  // 16: meridian.options.v1.names_ciphertext_key:extendee -> google.protobuf.FieldOptions
+	8,  // 17: meridian.options.v1.aws_value:extendee -> google.protobuf.EnumValueOptions
+	4,  // 18: meridian.options.v1.requires:type_name -> meridian.options.v1.Requirement
+	3,  // 19: meridian.options.v1.work:type_name -> meridian.options.v1.Work
+	5,  // 20: meridian.options.v1.limits:type_name -> meridian.options.v1.Limits
+	2,  // 21: meridian.options.v1.key_identifier:type_name -> meridian.options.v1.KeyIdentifier
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	18, // [18:22] is the sub-list for extension type_name
+	3,  // [3:18] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
 }
 
@@ -718,7 +790,7 @@ func file_meridian_options_v1_options_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meridian_options_v1_options_proto_rawDesc), len(file_meridian_options_v1_options_proto_rawDesc)),
 			NumEnums:      4,
 			NumMessages:   2,
-			NumExtensions: 10,
+			NumExtensions: 15,
 			NumServices:   0,
 		},
 		GoTypes:           file_meridian_options_v1_options_proto_goTypes,
