@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from meridian.authorization.aws_policy.refusal import RefusedDocument, Why
 from meridian.authorization.language.schema_model import SchemaModel
+from meridian.authorization.language.text_tests import fits_pieces
 
 ACCOUNT_ONLY: Final = frozenset({"CreateKey", "SynchronizeMultiRegionKey"})
 OWN_ONLY: Final = frozenset(
@@ -104,17 +105,5 @@ def _matching(pattern: Any, place: str, model: SchemaModel) -> list[str]:
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Whether a name fits a pattern with stars, in time that grows with their lengths alone."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return name == pattern
-    *middle, last = rest
-    if not name.startswith(first) or len(name) < len(first) + len(last) or not name.endswith(last):
-        return False
-    at, end = len(first), len(name) - len(last)
-    for part in middle:
-        found = name.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
+    """Whether a name fits a pattern with stars."""
+    return fits_pieces(tuple(pattern.split("*")), name)

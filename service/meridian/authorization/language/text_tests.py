@@ -26,7 +26,7 @@ class TextTests:
 
     def outcome(self, text: str) -> Outcome:
         """The text where it is one of those that are spelled out, and otherwise which patterns it fits."""
-        return text if text in self.texts else tuple([fits(pattern, text) for pattern in self.patterns])
+        return text if text in self.texts else tuple([fits_pieces(pattern, text) for pattern in self.patterns])
 
 
 def tests_of(found: Iterable[str | Pattern]) -> TextTests:
@@ -36,7 +36,7 @@ def tests_of(found: Iterable[str | Pattern]) -> TextTests:
     return TextTests(frozenset(text for text in each if isinstance(text, str)), tuple(patterns))
 
 
-def fits(pattern: Pattern, text: str) -> bool:
+def fits_pieces(pattern: Pattern, text: str) -> bool:
     """As Cedar's `like`: a wildcard stands for any characters, or none. Takes no longer than both are long together, but for texts that
     repeat what is looked for."""
     if len(pattern) == 1:
