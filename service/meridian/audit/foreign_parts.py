@@ -6,7 +6,7 @@ that must depend on nothing that the key has added. Source: docs/spec/audit.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 Record = dict[str, Any]
@@ -26,8 +26,8 @@ def set_aside(record: Record) -> Record:
         return {}
     aside: Record = {INNER: {name: inner.pop(name) for name in OF_DECIDING if name in inner}}
     facts, request = inner.get("facts"), inner.get(REQUEST)
-    aside[DECISIONS] = _taken(inner.get(DECISIONS), lambda each: _owner(each.get("resource")) not in ("", account))
-    aside[RESOURCES] = _taken(record.get(RESOURCES), lambda each: each.get("accountId") != account)
+    aside |= _taken(inner, DECISIONS, lambda each: _owner(each.get("resource")) not in ("", account))
+    aside |= _taken(record, RESOURCES, lambda each: each.get("accountId") != account)
     if isinstance(facts, dict) and isinstance(facts.get(KEYS), dict):
         foreign = [name for name, each in facts[KEYS].items() if isinstance(each, dict) and each.get("account") != account]
         aside[KEYS] = {name: facts[KEYS].pop(name) for name in foreign}
@@ -48,8 +48,8 @@ def put_back(record: Record, aside: Record) -> None:
     inner |= aside[INNER]
     for holder, name in ((inner, DECISIONS), (record, RESOURCES)):
         if isinstance(holder.get(name), list):
-            for at in sorted(filter(str.isdigit, aside[name]), key=int):  # all but the mark of what was cut
-                holder[name].insert(int(at), aside[name][at])
+            for at in sorted(int(part.removeprefix(name)) for part in aside if part.startswith(name)):
+                holder[name].insert(at, aside[f"{name}{at}"])
     facts, request = inner.get("facts"), inner.get(REQUEST)
     if isinstance(facts, dict) and isinstance(facts.get(KEYS), dict):
         facts[KEYS] |= aside.get(KEYS, {})
@@ -57,12 +57,13 @@ def put_back(record: Record, aside: Record) -> None:
         inner[REQUEST] = {**(request if isinstance(request, dict) else {}), GRANT_IDS: aside[GRANT_IDS]}
 
 
-def _taken(listed: Any, is_foreign: Callable[[Record], bool]) -> Mapping[str, Any]:
-    """Those of a list that are foreign, by their places; they are in it no more."""
+def _taken(holder: Record, name: str, is_foreign: Callable[[Record], bool]) -> Record:
+    """Those of a list that are foreign, each a part of its own, for none may be left out; they are in the list no more."""
+    listed = holder.get(name)
     if not isinstance(listed, list):
         return {}
-    taken = {str(at): each for at, each in enumerate(listed) if isinstance(each, dict) and is_foreign(each)}
-    listed[:] = [each for at, each in enumerate(listed) if str(at) not in taken]
+    taken = {f"{name}{at}": each for at, each in enumerate(listed) if isinstance(each, dict) and is_foreign(each)}
+    listed[:] = [each for at, each in enumerate(listed) if f"{name}{at}" not in taken]
     return taken
 
 

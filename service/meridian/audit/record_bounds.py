@@ -23,10 +23,11 @@ STORED_BYTES_MAX: Final = RECORD_BYTES_MAX - 512
 """Of a record that is not chained yet: its place in a stream comes on top."""
 CUT: Final = "cut"
 UNSHOWN: Final = "unshown"
-FOREIGN_BYTES: Final = 1536
-"""Of what a record says of keys of other accounts than its caller's."""
 PART_BYTES_MIN: Final = 512
 """Smaller parts are not cut: their digests would be as long."""
+FOREIGN_BYTES: Final = 6 * PART_BYTES_MIN
+"""Of what a record says of keys of other accounts than its caller's: two decisions, facts of the keys, ids of grants, what it says of
+deciding, and the two keys, each as long as what is not cut."""
 BEGINNING_CHARACTERS: Final = 128
 BEGINNING_BYTES_MAX: Final = 256
 SHARE: Final = 4

@@ -83,3 +83,28 @@ def test_whatever_stands_in_a_record_it_is_short(part: str) -> None:
         found = record(15_000, is_there=True)
         found["meridian"][part] = value
         written(found)
+
+
+def test_parts_that_are_short_by_themselves_fit_together() -> None:
+    """Of one key of another account each is as long as a part that is never cut."""
+    whole = set()
+    for padding in range(9_000, 16_000, 50):
+        found = record(padding, is_there=True)
+        inner = found["meridian"]
+        inner["decisions"][0] = decision(THEIRS, "Allow", "p" * 390)
+        inner["facts"]["keys"]["destination_key_id"] = {"account": OTHER, "tags": {"t": "t" * 400}}
+        inner["request"] = {"grantIds": {"ReEncryptTo": ["g" * 64] * 7}}
+        inner["reason"] = "r" * 400
+        whole.add(not holds_cut(written(found)))
+    assert whole == {False, True}
+
+
+def test_no_decision_on_a_foreign_key_is_left_out() -> None:
+    """Where two are long together, as from one key of another account to another."""
+    for padding in range(9_000, 16_000, 50):
+        found = record(padding, is_there=True, tag="t" * 600)
+        inner = found["meridian"]
+        inner["decisions"] = [decision(THEIRS, "Allow", "p" * 300), decision(THEIRS, "Deny", "q" * 300)]
+        inner["request"] = {"grantIds": {"ReEncryptTo": ["g" * 64] * 6}}
+        kept = written(found)["meridian"]["decisions"]
+        assert [(each["resource"], each["effect"]) for each in kept] == [(THEIRS, "Allow"), (THEIRS, "Deny")], padding
