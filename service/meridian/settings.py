@@ -227,7 +227,7 @@ def read_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(BYTES_MAX + 1)
     except OSError as fault:
-        raise SettingsError(f"{path}: {fault}") from fault
+        raise SettingsError(f"{path}: {fault.strerror}") from fault
 
 
 def settings_from(data: bytes, path: Path) -> Settings:

@@ -27,6 +27,8 @@ from meridian.regular_file import up_to
 FILE, TEXT, JSON, TIME = "FILE|-", "TEXT|@FILE", "JSON|@FILE", "TIME"
 """How help names values that are not what is typed."""
 INT32: Final = 2**31
+STANDARD_INPUT: Final = "meridian.cli.standard_input"
+"""Where a command remembers for which option its standard input was read: a second one would find it empty."""
 SHOWN_MAX: Final = 100
 """Characters of a value that is refused."""
 REQUEST_BYTES_MAX: Final = Limits().request_bytes
@@ -156,10 +158,21 @@ def read_bytes(place: str, option: str, most: int) -> bytes:
     """The bytes of a file, or of standard input for `-`; no more than one above `most` is read. Raises: FileOfOptionError."""
     try:
         if place == "-":
+            _take_standard_input(option)
             return up_to(sys.stdin.buffer.read(most + 1), most)
         return read_up_to(Path(place.removeprefix("fileb://").removeprefix("file://")), most)
     except OSError as fault:
         raise FileOfOptionError(option, place, fault.strerror) from fault
+
+
+def _take_standard_input(option: str) -> None:
+    """Raises: FileOfOptionError."""
+    command = click.get_current_context(silent=True)
+    if command is None:
+        return
+    if STANDARD_INPUT in command.meta:
+        raise FileOfOptionError(option, "-", f"standard input was read for {command.meta[STANDARD_INPUT]}")
+    command.meta[STANDARD_INPUT] = option
 
 
 def _read_text(place: str, option: str) -> str:

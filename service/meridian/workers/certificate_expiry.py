@@ -66,7 +66,8 @@ class CertificateExpiry:
             self._warned[listener, file] = (life.not_after, now)
             days = round(left / timedelta(days=1), 2)
             log = structlog.get_logger("meridian.identity")
-            log.warning("certificate ends soon", listener=listener, file=file, not_after=life.not_after.isoformat(), days_left=days)
+            event = "certificate ends soon" if left > timedelta(0) else "certificate has ended"
+            log.warning(event, listener=listener, file=file, not_after=life.not_after.isoformat(), days_left=days)
 
     def collect(self) -> Iterator[Metric]:
         """Seconds that are left, below zero where the end is past; and of the whole life, so that a share of it can be asked for."""

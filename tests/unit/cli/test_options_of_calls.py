@@ -110,3 +110,20 @@ def test_a_missing_file_is_one_line(tmp_path: Path, option: str, value: str) -> 
     assert refused("encrypt", "--key-id", "alias/a", option, place) == f"Error: {option}: {place}: No such file or directory\n"
     policy = f"@{tmp_path / 'nope'}"
     assert refused("create-key", "--policy", policy) == f"Error: --policy: {policy[1:]}: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "first", "second"),
+    [
+        ("policy try --policies - --key-policy -", "--policies", "--key-policy"),
+        ("policy try --key-policy - --operation Encrypt --principal p --request @-", "--key-policy", "--request"),
+        ("kms import-key-material --key-id k --import-token - --encrypted-key-material -", "--import-token", "--encrypted-key-material"),
+        ("kms encrypt --key-id k --plaintext - --grant-tokens - --grant-tokens -", "--plaintext", "--grant-tokens"),
+        ("kms encrypt --key-id k --grant-tokens - --grant-tokens -", "--grant-tokens", "--grant-tokens"),
+    ],
+)
+def test_standard_input_is_for_one_value_alone(command: str, first: str, second: str) -> None:
+    done = CliRunner(env={"MERIDIAN_ENDPOINT": None}).invoke(main, command.split(), input="{}")
+    assert done.exit_code == USAGE, done.output
+    places = {first, second}
+    assert any(f"{one}: -: standard input was read for {other}" in done.output for one in places for other in places), done.output

@@ -374,3 +374,11 @@ def test_a_token_is_of_one_purpose() -> None:
         "key_store_tokens.cluster-a.token: seals.0 has the same one"
     ]
     assert faults_between(SimpleNamespace(seals=(one, one), key_store_tokens={})) == ["seals.1.token: seals.0 has the same one"]
+
+
+@pytest.mark.parametrize(("name", "told"), [("none.toml", "No such file or directory"), (".", "Is a directory")])
+def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path, name: str, told: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    assert str(caught.value) == f"{path}: {told}"

@@ -52,12 +52,15 @@ def test_a_certificate_is_warned_of_once_a_day_until_it_is_renewed() -> None:
     registry = CollectorRegistry()
     expiry = CertificateExpiry(certificates, clock, registry)
 
-    def warned(after: timedelta) -> list[str]:
+    def told(after: timedelta, event: str) -> list[str]:
         clock.passed = after.total_seconds()
         with capture_logs() as logs:
             expiry.look()
             expiry.look()
-        return [each["listener"] for each in logs if each["event"] == "certificate ends soon"]
+        return [each["listener"] for each in logs if each["event"] == event]
+
+    def warned(after: timedelta) -> list[str]:
+        return told(after, "certificate ends soon")
 
     assert warned(timedelta(hours=15)) == []
     assert warned(timedelta(hours=17)) == ["day"], "a third of its life is left"
@@ -68,6 +71,7 @@ def test_a_certificate_is_warned_of_once_a_day_until_it_is_renewed() -> None:
     assert warned(timedelta(days=351, hours=2)) == []
     assert warned(timedelta(days=352, hours=2)) == ["year"]
     assert b'meridian_certificate_expires_seconds{file="certificate",listener="year"} 1.1' in generate_latest(registry)
+    assert told(timedelta(days=365, hours=3), "certificate has ended") == ["year"]
 
 
 def test_five_minutes_before_its_end_a_certificate_is_a_trouble_and_after_it_too() -> None:
