@@ -60,8 +60,8 @@ bench-tokens: $(STAMP)  ## Encrypt with a key in a hardware token ÷ Encrypt wit
 bench-rivals: $(STAMP)  ## CPU of an Encrypt beside OpenBao and moto, in one run; WRITE=1: renew its tables and chart in docs/benchmarks.md
 	$(BIN)/python scripts/bench_rivals.py $(if $(WRITE),--write)
 
-overload: $(STAMP)  ## ten times what a Region can do: goodput, waiting and bystanders, as ratios in one run
-	$(BIN)/python scripts/overload.py
+overload: $(STAMP)  ## ten times what a Region can do, behind FRONT (grpcio or envoy): goodput, waiting and bystanders, as ratios in one run
+	$(BIN)/python scripts/overload.py --front $(or $(FRONT),grpcio)
 
 hostile: $(STAMP)  ## a minute of attacks beside honest callers, behind FRONT (grpcio or envoy); how long they wait
 	$(BIN)/python scripts/hostile.py --front $(or $(FRONT),grpcio)

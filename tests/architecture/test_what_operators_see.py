@@ -20,14 +20,14 @@ from meridian.ports.security_events import SecurityEvent
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
 LABELS = {
-    "cache", "caller", "class", "digest", "effect", "event", "file", "files", "issuer", "job", "key_spec", "layer", "listener", "operation",
-    "outcome", "provider", "python", "region", "request", "result", "sink", "state", "target", "type", "version", "what", "wire",
+    "cache", "caller", "class", "digest", "effect", "event", "file", "files", "generation", "issuer", "job", "key_spec", "layer", "listener",
+    "operation", "outcome", "provider", "python", "region", "request", "result", "sink", "state", "target", "type", "version", "what", "wire",
 }  # fmt: skip
 """THE labels that there are. A new one is of a kind whose values operators or the contract make: no key, alias, principal or address."""
 NAMES_SOMEBODY = re.compile(r"arn:|alias/|[0-9a-f]{8}-[0-9a-f]{4}-|mrk-|\b\d{12}\b|\b\d+\.\d+\.\d+\.\d+\b|@")
 IN_WORDS = ((re.compile(r"\b([Ss]econds|[Hh]ow long|Duration)\b"), "_seconds"), (re.compile(r"\b[Bb]ytes a\b"), "_bytes"))
 """What says such a word of itself has such a unit in its name."""
-OF_THE_PROCESS = "process_"
+OF_THE_PROCESS = ("process_", "python_gc_")
 """What prometheus_client itself tells begins with that."""
 NAME = re.compile(r"meridian_[a-z_]+")
 

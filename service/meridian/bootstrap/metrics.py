@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import ProcessCollector
+from prometheus_client import GCCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meridian.bootstrap.core import Core
@@ -65,6 +65,7 @@ def register_metrics(core: Core, outbound: Outbound, policies: PolicyFilesWorker
     ):
         core.registry.register(collector)
     ProcessCollector(registry=core.registry)
+    GCCollector(registry=core.registry)
 
 
 class ReadFigures:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meridian.call import Call
+from meridian.call import Call, with_no_place
 from meridian.contract.catalog import Rpc
 from meridian.domain.gates import (
     PACING,
@@ -114,6 +114,7 @@ class Entrance:
             return await self._walk(call)
         finally:
             held.leave()
+            call.wait_outside = with_no_place  # or the call would hold itself until a collector comes by
 
     async def refuse(self, call: Call, refusal: KmsError) -> None:
         """Tell that the call is not let in; return when its caller may hear of it."""

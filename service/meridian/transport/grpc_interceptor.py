@@ -8,7 +8,7 @@ this file knows a gRPC context.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import grpc
 
@@ -64,11 +64,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._wrapped[path] = wrapped
         return wrapped
 
-    async def _refuse_unknown(self, _messages: Any, context: Any) -> NoReturn:
+    async def _refuse_unknown(self, _messages: Any, context: Any) -> bytes:
         """What gRPC answers by itself where there is no method, and told of: nothing of the call is read."""
         self._events.report(SecurityEvent.UNKNOWN_OPERATION, subject=network_of(evidence_of(context).source_ip))
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
-        raise AssertionError("abort returned")
+        return _ended(context, grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
     def _edge(self, rpc: Rpc, walk: Walk) -> Callable[[Any, Any], Awaitable[bytes]]:
         async def edge(_messages: Any, context: Any) -> bytes:
@@ -84,7 +83,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 failure = error
             except BaseException as fault:
                 failure = self._call_edge.refusal_of(fault, rpc)
-            return await _abort(context, failure, request_id)
+            return _refused(context, failure.without_frames(), request_id)
 
         return edge
 
@@ -96,7 +95,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return self._call_edge.time_of(call, context.time_remaining())
 
 
-async def _abort(context: Any, failure: KmsError, request_id: str) -> NoReturn:
+def _refused(context: Any, failure: KmsError, request_id: str) -> bytes:
     status = sent_status(failure, request_id)
-    await context.abort(CODES[status.code], status.message, ((REQUEST_ID, request_id), (DETAILS, status.details)))
-    raise AssertionError("abort returned")
+    context.set_trailing_metadata(((REQUEST_ID, request_id), (DETAILS, status.details)))
+    return _ended(context, CODES[status.code], status.message)
+
+
+def _ended(context: Any, code: grpc.StatusCode, text: str) -> bytes:
+    """The call ends so, and no message of its answer is sent. `abort` would raise, and its error keep all that the call held until a
+    collector comes by."""
+    context.set_code(code)
+    context.set_details(text)
+    return b""

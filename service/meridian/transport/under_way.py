@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from meridian.call import Call
-from meridian.errors import CUTS, Cut
+from meridian.errors import CUTS, Cut, KmsError
 
 ROUNDING: Final = 0.01
 """What gRPC may add to a deadline on its way, of the whole."""
@@ -20,11 +20,10 @@ class CallTime:
     """The time of one call, as a context manager around its walk, which then raises what `CUTS` has. A call is cut by cancelling its task;
     `call.why_cut` then knows why."""
 
-    __slots__ = ("_call", "_cut", "_loop", "_passed", "_seconds", "_task", "_timer", "_under_way", "_until")
+    __slots__ = ("_cut", "_loop", "_passed", "_seconds", "_task", "_timer", "_under_way", "_until")
 
-    def __init__(self, under_way: CallsUnderWay, call: Call, seconds: float, passed: Cut) -> None:
+    def __init__(self, under_way: CallsUnderWay, seconds: float, passed: Cut) -> None:
         self._under_way = under_way
-        self._call = call
         self._seconds = seconds
         self._passed = passed
         self._loop = asyncio.get_running_loop()
@@ -36,7 +35,6 @@ class CallTime:
         assert task is not None  # noqa: S101 - a wire answers each call in a task
         self._task = task
         self._under_way.open.add(self)
-        self._call.why_cut = self._why
         self._timer = self._loop.call_at(self._until, self.cut, self._passed)
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
@@ -45,7 +43,9 @@ class CallTime:
         if self._cut is not None:
             self._task.uncancel()
         if isinstance(fault, asyncio.CancelledError):
-            raise CUTS[self._why()]() from fault
+            raise CUTS[self.why()]() from fault
+        if isinstance(fault, KmsError):
+            fault.without_frames()  # its call keeps it, and the frames would keep the call
 
     def cut(self, why: Cut) -> None:
         """End the call, unless it has been cut already."""
@@ -53,7 +53,7 @@ class CallTime:
             self._cut = why
             self._task.cancel()
 
-    def _why(self) -> Cut:
+    def why(self) -> Cut:
         """Why the task was cancelled: by `cut`, or by the wire where the caller's side has ended the call."""
         if self._cut is not None:
             return self._cut
@@ -70,7 +70,9 @@ class CallsUnderWay:
 
     def within(self, call: Call, seconds: float, passed: Cut) -> CallTime:
         """`passed`: whose bound it is that ends the call after so many seconds."""
-        return CallTime(self, call, seconds, passed)
+        time = CallTime(self, seconds, passed)
+        call.why_cut = time.why  # the call knows its time, and the time no call: both go when the call does
+        return time
 
     async def none_left(self, seconds: float) -> None:
         """Return when every call has ended, its record too, also where its caller has gone; after so many seconds in any case."""

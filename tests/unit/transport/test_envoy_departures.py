@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from meridian.adapters.clock_system import SystemClock
+from meridian.call import Call, Evidence
+from meridian.contract.catalog import rpcs
+from meridian.errors import ThrottlingException
 from meridian.transport.envoy import departures
 from meridian.transport.envoy.departures import Departures
 
@@ -29,9 +33,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(departures, "LOOK_SECONDS", 0.01)
 
 
+def a_call() -> Call:
+    rpc = rpcs()["Encrypt"]
+    return Call(rpc, rpc.request_class(), Evidence(), "r", SystemClock().now())
+
+
 async def answer(watched: Departures, caller: Caller, seconds: float) -> str:
     try:
-        with watched.while_waiting(caller.receive):
+        with watched.while_waiting(caller.receive, a_call()):
             await asyncio.sleep(seconds)
     except asyncio.CancelledError:
         return "cut"
@@ -71,7 +80,7 @@ def test_a_departure_that_is_heard_of_late_cuts_nothing_that_came_after() -> Non
             await heard.wait()
             return {"type": "http.disconnect"}
 
-        with watched.while_waiting(receive):
+        with watched.while_waiting(receive, a_call()):
             while not caller.asked:
                 await asyncio.sleep(0.005)
         heard.set()
@@ -99,5 +108,16 @@ def test_a_question_that_fails_is_asked_again() -> None:
         assert answering.result() == "cut"
         gc.collect()
         assert [type(each["exception"]) for each in told] == [OSError]
+
+    asyncio.run(story())
+
+
+def test_of_a_call_that_is_refused_already_nobody_asks() -> None:
+    async def story() -> None:
+        watched, caller, call = Departures(), Caller(), a_call()
+        call.error = ThrottlingException(retry_after_seconds=1.0)
+        with watched.while_waiting(caller.receive, call):
+            await asyncio.sleep(0.2)
+        assert caller.asked == 0
 
     asyncio.run(story())

@@ -134,7 +134,7 @@ class AwsWire:
         known()
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
-        call.write_answer = partial(_written, call)
+        call.write_answer = _written
         try:
             seconds = seconds_of(rpc.name, rpc.work, self._limits.deadline_seconds_default)
             with self._under_way.within(call, min(seconds, self._limits.deadline_seconds_max), e.Cut.SERVICE_BOUND):
@@ -176,7 +176,7 @@ def _read(rpc: Rpc, evidence: Evidence, arrival: Arrival, body: bytes) -> Call:
     try:
         message = codec.read(body, rpc.request_class)
     except e.KmsError as fault:
-        message, refusal = rpc.request_class(), fault
+        message, refusal = rpc.request_class(), fault.without_frames()
     call = Call(rpc, message, evidence, arrival.request_id, arrival.at)
     call.refusal, call.started = refusal, arrival.started
     return call

@@ -1,7 +1,8 @@
 """Callers who leave before they are answered: Envoy tells so when it is asked, and not by itself.
 
 A question costs two changes of threads, and nearly every call is answered within milliseconds. So a call is asked about when it takes
-longer, at lengthening intervals, and one timer looks at all of them.
+longer, at lengthening intervals, and one timer looks at all of them. Of a call that is refused already nobody asks: where crowds are
+refused, and refusals held back, the questions would cost more than the calls.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
+from meridian.call import Call
 from meridian.transport.envoy.grpc_message import DISCONNECTED, Receive
 
 LOOK_SECONDS: Final = 0.1
@@ -24,6 +26,8 @@ class Waiting:
 
     task: asyncio.Task[Any]
     receive: Receive
+    call: Call | None
+    """Where it is known; what happens to a request of HTTP is not seen here."""
     pause: float
     next_look: float
     question: asyncio.Task[None] | None = None
@@ -32,14 +36,15 @@ class Waiting:
 class Staying:
     """As a context manager: the current task is cancelled where the caller leaves meanwhile."""
 
-    __slots__ = ("_departures", "_receive", "_waiting")
+    __slots__ = ("_call", "_departures", "_receive", "_waiting")
 
-    def __init__(self, departures: Departures, receive: Receive) -> None:
+    def __init__(self, departures: Departures, receive: Receive, call: Call) -> None:
         self._departures = departures
         self._receive = receive
+        self._call = call
 
     def __enter__(self) -> None:
-        self._waiting = self._departures.watch(self._receive)
+        self._waiting = self._departures.watch(self._receive, self._call)
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
         self._departures.forget(self._waiting)
@@ -52,16 +57,16 @@ class Departures:
         self._open: dict[Waiting, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def while_waiting(self, receive: Receive) -> Staying:
+    def while_waiting(self, receive: Receive, call: Call) -> Staying:
         """For a request that has arrived as a whole."""
-        return Staying(self, receive)
+        return Staying(self, receive, call)
 
-    def watch(self, receive: Receive) -> Waiting:
+    def watch(self, receive: Receive, call: Call | None) -> Waiting:
         """Cancel the current task when its caller has left, until `forget`."""
         loop = asyncio.get_running_loop()
         task: asyncio.Task[Any] | None = asyncio.current_task()
         assert task is not None  # noqa: S101 - the server answers each request in a task
-        waiting = Waiting(task, receive, LOOK_SECONDS, loop.time() + LOOK_SECONDS)
+        waiting = Waiting(task, receive, call, LOOK_SECONDS, loop.time() + LOOK_SECONDS)
         self._open[waiting] = None
         if self._timer is None:
             self._timer = loop.call_later(LOOK_SECONDS, self._look)
@@ -74,7 +79,8 @@ class Departures:
         loop = asyncio.get_running_loop()
         now = loop.time()
         for waiting in self._open:
-            if waiting.next_look <= now and waiting.question is None:
+            is_refused = waiting.call is not None and waiting.call.error is not None
+            if waiting.next_look <= now and waiting.question is None and not is_refused:
                 waiting.pause = min(2 * waiting.pause, LOOKS_PAUSE_SECONDS_MAX)
                 waiting.next_look = now + waiting.pause
                 waiting.question = loop.create_task(self._ask(waiting))

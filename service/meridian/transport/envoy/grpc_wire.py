@@ -86,7 +86,7 @@ class GrpcWire:
             message = UnaryMessage(receive, encoding, self._request_bytes_max)
             call = await self._edge.known_call(rpc, arrival.evidence, arrival.peer, message, request_id, started)
             remaining = None if until is None else max(0.0, until - self._clock.monotonic())
-            with self._edge.time_of(call, remaining), self._departures.while_waiting(receive):
+            with self._edge.time_of(call, remaining), self._departures.while_waiting(receive, call):
                 written = (await walk(call)).SerializeToString()
         except FrameFault as fault:
             return await refuse(send, fault.code, fault.text, ACCEPTS)
@@ -96,7 +96,7 @@ class GrpcWire:
             failure = self._edge.refusal_of(fault, rpc)
         else:
             return await answer(send, written, request_id)
-        return await refuse_call(send, failure, request_id)
+        return await refuse_call(send, failure.without_frames(), request_id)
 
 
 def _deadline(arrival: Arrival, started: float) -> float | None:

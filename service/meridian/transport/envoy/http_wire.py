@@ -56,7 +56,7 @@ class HttpWire:
         body = await self._body(receive, head.content_length) if is_wanted else b""
         waiting: list[Waiting] = []
         try:
-            return await exchange.answer(body, lambda: waiting.append(self._departures.watch(receive)))
+            return await exchange.answer(body, lambda: waiting.append(self._departures.watch(receive, None)))
         finally:
             for each in waiting:
                 self._departures.forget(each)
