@@ -88,7 +88,7 @@ class Pipeline:
         try:
             answer = await self._answered(call)
             if call.error is None:
-                answer = call.write_answer(answer)
+                answer = call.write_answer(call, answer)
         except TimeoutError:
             call.error = DependencyTimeoutException("The request timed out.", reason="something that the call needs did not answer")
         except asyncio.CancelledError:

@@ -107,7 +107,7 @@ class Entrance:
             await self.refuse(call, refusal)
             raise
         held = _Held(gate, place)
-        call.wait_outside = partial(self._go_outside, held, call)
+        call.wait_outside = partial(self._go_outside, held)
         if call.item is not None:
             call.item.when_done(held.leave)
         try:

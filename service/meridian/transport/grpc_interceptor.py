@@ -72,21 +72,27 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _edge(self, rpc: Rpc, walk: Walk) -> Callable[[Any, Any], Awaitable[bytes]]:
         async def edge(_messages: Any, context: Any) -> bytes:
-            started = self._clock.monotonic()
             request_id = self._entropy.uuid()
-            try:
-                call = await self._known_call(rpc, context, request_id, started)
-                with self._time_of(call, context):
-                    answer = await walk(call)
-                context.set_trailing_metadata(((REQUEST_ID, request_id),))
-                return bytes(answer.SerializeToString())
-            except KmsError as error:
-                failure = error
-            except BaseException as fault:
-                failure = self._call_edge.refusal_of(fault, rpc)
-            return await _abort(context, failure, request_id)
+            answer = await self._answer(rpc, walk, context, request_id)
+            if isinstance(answer, KmsError):
+                return await _abort(context, answer, request_id)
+            return answer
 
         return edge
+
+    async def _answer(self, rpc: Rpc, walk: Walk, context: Any, request_id: str) -> bytes | KmsError:
+        """By itself, since gRPC keeps the frame that a call is aborted in until a collector comes by: nothing of the call is there."""
+        started = self._clock.monotonic()
+        try:
+            call = await self._known_call(rpc, context, request_id, started)
+            with self._time_of(call, context):
+                answer = await walk(call)
+            context.set_trailing_metadata(((REQUEST_ID, request_id),))
+            return bytes(answer.SerializeToString())
+        except KmsError as error:
+            return error.without_frames()
+        except BaseException as fault:
+            return self._call_edge.refusal_of(fault, rpc)
 
     async def _known_call(self, rpc: Rpc, context: Any, request_id: str, started: float) -> Call:
         """The call, its caller known and only then its message read. Raises: KmsError, TimeoutError, asyncio.CancelledError."""

@@ -20,23 +20,22 @@ class CallTime:
     """The time of one call, as a context manager around its walk, which then raises what `CUTS` has. A call is cut by cancelling its task;
     `call.why_cut` then knows why."""
 
-    __slots__ = ("_call", "_cut", "_loop", "_passed", "_seconds", "_task", "_timer", "_under_way", "_until")
+    __slots__ = ("_cut", "_loop", "_passed", "_seconds", "_task", "_timer", "_under_way", "_until")
 
     def __init__(self, under_way: CallsUnderWay, call: Call, seconds: float, passed: Cut) -> None:
         self._under_way = under_way
-        self._call = call
         self._seconds = seconds
         self._passed = passed
         self._loop = asyncio.get_running_loop()
         self._until = self._loop.time() + seconds
         self._cut: Cut | None = None
+        call.why_cut = self._why
 
     def __enter__(self) -> None:
         task: asyncio.Task[Any] | None = asyncio.current_task()
         assert task is not None  # noqa: S101 - a wire answers each call in a task
         self._task = task
         self._under_way.open.add(self)
-        self._call.why_cut = self._why
         self._timer = self._loop.call_at(self._until, self.cut, self._passed)
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:

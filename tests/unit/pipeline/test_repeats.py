@@ -226,7 +226,7 @@ def test_an_answer_that_its_wire_cannot_write_is_told_of_by_the_record() -> None
     async def made(_: Any, call: Call) -> Any:
         return ANSWER
 
-    def fails(_: Any) -> Any:
+    def fails(_: Call, answer: Any) -> Any:
         raise LookupError("no such key")
 
     call, trail = call_of(1), Trail()
@@ -247,7 +247,7 @@ def test_a_repeat_is_written_as_the_first_answer_is() -> None:
 
     def written_of(number: int) -> Any:
         call = call_of(number)
-        call.write_answer = lambda answer: answer.SerializeToString()
+        call.write_answer = lambda _, answer: answer.SerializeToString()
         return walk(rows, call, made)
 
     assert written_of(1) == written_of(2) == ANSWER.SerializeToString()

@@ -134,7 +134,7 @@ class AwsWire:
         known()
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
-        call.write_answer = partial(_written, call)
+        call.write_answer = _written
         try:
             seconds = seconds_of(rpc.name, rpc.work, self._limits.deadline_seconds_default)
             with self._under_way.within(call, min(seconds, self._limits.deadline_seconds_max), e.Cut.SERVICE_BOUND):

@@ -91,7 +91,7 @@ class GrpcWire:
         except FrameFault as fault:
             return await refuse(send, fault.code, fault.text, ACCEPTS)
         except KmsError as error:
-            failure = error
+            failure = error.without_frames()
         except BaseException as fault:
             failure = self._edge.refusal_of(fault, rpc)
         else:
