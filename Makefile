@@ -9,7 +9,7 @@ CLI := tests/conformance/encryption_sdk_cli
 # What Python compiles it keeps: hundreds of processes start in a test run, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: alone bench-restore console-test console-pictures churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes ecosystem kills soak convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check gen-clients proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
+.PHONY: alone bench-restore console-test console-pictures churn mutants fix watch release-notes deploy deploy-tools deploy-check image-inputs image-check kubernetes ecosystem kills soak mixed convergence test-deep adversary faults fuzz hostile condition-keys condition-keys-check operations operations-check help setup check lint test unit clean gen gen-check gen-clients proto types imports demo demo-xks bench bench-client bench-front bench-gate bench-xks bench-commands bench-processes bench-reload bench-rivals bench-scale bench-tokens overload policy contract scenario conformance migrate-check lock
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -208,6 +208,9 @@ churn: $(STAMP)  ## MINUTES (2) of connections cut, calls given up, garbage, new
 
 soak: $(STAMP)  ## MINUTES (60) of steady load with a fault every five; what went wrong, what grew
 	$(BIN)/python scripts/soak.py $(or $(MINUTES),60)
+
+mixed: $(STAMP)  ## CALLS (1000000) of every kind, changes of keys among them; fails where memory grows by 5 % once the caches are full
+	$(BIN)/python scripts/mixed.py $(or $(CALLS),1000000)
 
 alone: $(STAMP)  ## MINUTES (60) without any link between two Regions that are used all the while; what failed
 	$(BIN)/python scripts/alone.py $(or $(MINUTES),60)

@@ -94,7 +94,10 @@ class Evidence:
 
 
 class Call:
-    """One call. Steps of the pipeline fill it in, in their order; nothing else changes it."""
+    """One call. Steps of the pipeline fill it in, in their order; nothing else changes it.
+
+    INVARIANT: nothing that it holds holds it, or it would stay, with all that its caller sent, until a collector comes by.
+    """
 
     __slots__ = (
         "absent",
@@ -204,11 +207,12 @@ class Call:
         self.error: Exception | None = None
         self.why_cut: Callable[[], Cut] = _by_the_caller
         """Why the call is ended, asked when its task is cancelled; the wire knows."""
-        self.wait_outside: Callable[[], Awaitable[None]] = with_no_place
-        """Awaited before the call waits for a key store outside the Region: from then on it holds no place of those that need none. Raises:
-        ThrottlingException where too many wait there."""
+        self.wait_outside: Callable[[Call], Awaitable[None]] = _with_no_place
+        """Awaited, with the call, before it waits for a key store outside the Region: from then on it holds no place of those that need
+        none. Raises: ThrottlingException where too many wait there."""
         self.write_answer: Callable[[Call, Any], Any] = _as_it_is
-        """Makes of the answer what the wire sends; asked before the record is written, which then tells of a failure here too."""
+        """Makes of the call and its answer what the wire sends; asked before the record is written, which then tells of a failure here
+        too."""
         self.event_recorded: dict[str, Any] | None = None
         """The audit event that the operation's transaction stores; once committed, it is the one that is shipped."""
 
@@ -237,7 +241,7 @@ def _by_the_caller() -> Cut:
     return Cut.CALLER_LEFT
 
 
-async def with_no_place() -> None:
+async def _with_no_place(_: Call) -> None:
     """Of a call that came through no entrance."""
 
 

@@ -20,8 +20,9 @@ from meridian.ports.security_events import SecurityEvent
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = {"CounterMetricFamily": "counter", "GaugeMetricFamily": "gauge", "HistogramMetricFamily": "histogram"}
 LABELS = {
-    "cache", "caller", "class", "digest", "effect", "event", "file", "files", "generation", "issuer", "job", "key_spec", "layer", "listener",
-    "operation", "outcome", "provider", "python", "region", "request", "result", "sink", "state", "target", "type", "version", "what", "wire",
+    "cache", "caller", "class", "digest", "effect", "event", "file", "files", "generation", "issuer", "job", "key_spec", "layer",
+    "listener", "operation", "outcome", "provider", "python", "region", "request", "result", "sink", "state", "target", "type", "version",
+    "what", "wire",
 }  # fmt: skip
 """THE labels that there are. A new one is of a kind whose values operators or the contract make: no key, alias, principal or address."""
 NAMES_SOMEBODY = re.compile(r"arn:|alias/|[0-9a-f]{8}-[0-9a-f]{4}-|mrk-|\b\d{12}\b|\b\d+\.\d+\.\d+\.\d+\b|@")

@@ -21,7 +21,7 @@ OBJECTS_PER_CALL_MAX = 15
 collector comes after 10,000. Twenty-eight of each call, and sixty of one that was refused, were once."""
 
 
-@pytest.fixture(scope="module", params=["grpcio", "envoy"])
+@pytest.fixture(scope="module", params=[pytest.param("grpcio", marks=pytest.mark.deep), "envoy"])
 def region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path_factory.mktemp("garbage"), [HOME], settings_added=f'front.kind = "{request.param}"\n').prepare()
     try:

@@ -74,6 +74,7 @@ class ReadFigures:
     def __init__(self, counted: Sequence[tuple[str, str, Read]], standing: Sequence[tuple[str, str, Read]]) -> None:
         self._counted = counted
         self._standing = standing
+        self._release = version("meridian")  # once: it is read from the disk
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as Prometheus wants them, and which release they are of."""
@@ -82,7 +83,7 @@ class ReadFigures:
         for name, text, read in self._standing:
             yield GaugeMetricFamily(name, text, value=read())
         build = GaugeMetricFamily("meridian_build_info", "1, with the release of Meridian and its Python.", labels=["version", "python"])
-        build.add_metric([version("meridian"), platform.python_version()], 1)
+        build.add_metric([self._release, platform.python_version()], 1)
         yield build
 
 

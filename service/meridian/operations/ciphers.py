@@ -59,7 +59,7 @@ async def asked_for(call: Call, key: Key, field: str) -> AskedFor:
 
 async def asked_outside(call: Call) -> AskedFor:
     """What any store is told of the call, once it may wait there. Raises: ThrottlingException where too many wait."""
-    await call.wait_outside()
+    await call.wait_outside(call)
     return _asked(call)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meridian.call import Call, with_no_place
+from meridian.call import Call
 from meridian.contract.catalog import Rpc
 from meridian.domain.gates import (
     PACING,
@@ -107,14 +107,13 @@ class Entrance:
             await self.refuse(call, refusal)
             raise
         held = _Held(gate, place)
-        call.wait_outside = partial(self._go_outside, held, call)
+        call.wait_outside = partial(self._go_outside, held)
         if call.item is not None:
             call.item.when_done(held.leave)
         try:
             return await self._walk(call)
         finally:
             held.leave()
-            call.wait_outside = with_no_place  # or the call would hold itself until a collector comes by
 
     async def refuse(self, call: Call, refusal: KmsError) -> None:
         """Tell that the call is not let in; return when its caller may hear of it."""

@@ -80,10 +80,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 context.set_trailing_metadata(((REQUEST_ID, request_id),))
                 return bytes(answer.SerializeToString())
             except KmsError as error:
-                failure = error
+                failure = error.without_frames()
             except BaseException as fault:
                 failure = self._call_edge.refusal_of(fault, rpc)
-            return _refused(context, failure.without_frames(), request_id)
+            return _refused(context, failure, request_id)
 
         return edge
 

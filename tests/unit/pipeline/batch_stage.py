@@ -60,7 +60,7 @@ class Log:
         try:
             if name in self.slow:
                 if name.startswith("outside"):
-                    await call.wait_outside()
+                    await call.wait_outside(call)
                 await self.slow[name].wait()
         except asyncio.CancelledError:
             raise CUTS[call.why_cut()]() from None

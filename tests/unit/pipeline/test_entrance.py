@@ -245,7 +245,7 @@ def test_a_call_that_waits_for_a_key_store_holds_no_place_of_those_that_need_non
         tasks = await stage.begin(*outside)
         assert stage.counted("meridian_calls_working", GateName.SYMMETRIC) == room
         for call in (*outside, *outside):  # ReEncrypt comes to two stores
-            await call.wait_outside()
+            await call.wait_outside(call)
         assert stage.counted("meridian_calls_working", GateName.SYMMETRIC) == 0
         assert stage.counted("meridian_calls_working", GateName.OUTSIDE) == room
         tasks += await stage.begin(call_of("Encrypt"))
@@ -265,14 +265,14 @@ def test_of_calls_that_wait_for_key_stores_there_is_a_bound_too() -> None:
         for call in calls:  # one by one, for they enter among calls of management
             tasks += await stage.begin(call)
             if len(tasks) <= most:
-                await call.wait_outside()
-        waiting = asyncio.ensure_future(calls[most].wait_outside())
+                await call.wait_outside(call)
+        waiting = asyncio.ensure_future(calls[most].wait_outside(calls[most]))
         await asyncio.sleep(0)
         assert stage.counted("meridian_calls_waiting", GateName.OUTSIDE) == 1
         stage.clock.seconds += 1.01 * PATIENCE_SECONDS
         (late,) = await stage.begin(call_of("Encrypt"))
         with pytest.raises(ThrottlingException):
-            await stage.walked[-1].wait_outside()
+            await stage.walked[-1].wait_outside(stage.walked[-1])
         stage.opened.set()
         await asyncio.gather(*tasks, waiting, late)
         assert [stage.counted("meridian_calls_working", name) for name in GateName] == [0.0] * len(GateName)

@@ -226,7 +226,7 @@ def test_an_answer_that_its_wire_cannot_write_is_told_of_by_the_record() -> None
     async def made(_: Any, call: Call) -> Any:
         return ANSWER
 
-    def fails(_: Call, __: Any) -> Any:
+    def fails(_: Call, answer: Any) -> Any:
         raise LookupError("no such key")
 
     call, trail = call_of(1), Trail()

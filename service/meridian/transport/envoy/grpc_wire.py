@@ -91,12 +91,12 @@ class GrpcWire:
         except FrameFault as fault:
             return await refuse(send, fault.code, fault.text, ACCEPTS)
         except KmsError as error:
-            failure = error
+            failure = error.without_frames()
         except BaseException as fault:
             failure = self._edge.refusal_of(fault, rpc)
         else:
             return await answer(send, written, request_id)
-        return await refuse_call(send, failure.without_frames(), request_id)
+        return await refuse_call(send, failure, request_id)
 
 
 def _deadline(arrival: Arrival, started: float) -> float | None:
