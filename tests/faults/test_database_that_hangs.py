@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.databases import new_database
 from tests.deployment import HOME, Deployment
 from tests.network import Relay
+from tests.relayed_region import relayed_region
 
 from meridian.adapters.store_cache import STALENESS_SECONDS_MAX
 from meridian.adapters.store_sql.dialects import CHECKOUT_SECONDS, WRITE_SECONDS
-from meridian.administration.database import initialise
 from meridian.cli.exit_codes import OTHER, SETUP
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.domain.limits import Limits
-from meridian.settings import load_settings
 
 pytestmark = pytest.mark.deep
 ATTEMPTS_MAX = 4
@@ -33,23 +29,8 @@ PATIENCE = 4
 
 @pytest.fixture
 def relayed(tmp_path: Path, postgresql_server: str) -> Iterator[tuple[Deployment, Relay]]:
-    """A Region on PostgreSQL with a relay between them."""
-    url = asyncio.run(new_database(postgresql_server))
-    parts = urlsplit(url)
-    socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
-    relay = Relay(socket)
-    deployment = Deployment(tmp_path, [HOME]).prepare()
-    settings = deployment.place(HOME).settings
-    through = f"postgresql://{parts.username}:@127.0.0.1:{relay.port}{parts.path}"
-    lines = settings.read_text().splitlines()
-    settings.write_text("\n".join(f'database = "{through}"' if line.startswith("database") else line for line in lines))
-    asyncio.run(initialise(load_settings(settings)))
-    try:
-        deployment.start()
-        yield deployment, relay
-    finally:
-        deployment.stop_all()
-        relay.close()
+    with relayed_region(tmp_path, postgresql_server) as made:
+        yield made
 
 
 def seconds_until(client: Client, key_id: str, *, works: bool, limit: float) -> float:

@@ -22,11 +22,14 @@ from meridian.adapters.store_sql.password_file import PASSWORD_FILE, require_one
 
 BUSY_TIMEOUT_MS: Final = 5000
 STATEMENT_TIMEOUT_MS: Final = 10_000
-CONNECT_SECONDS: Final = 2.0
+CONNECT_SECONDS: Final = 1.25
 CHECKOUT_SECONDS: Final = 2.0
 """How long a caller waits for a connection of the pool."""
-READ_SECONDS: Final = 2.0
-"""Limit of a statement that reads, kept here whatever the server does: the change feed must be read within five seconds."""
+READ_SECONDS: Final = 1.25
+"""Limit of a statement that reads, kept here whatever the server does. With this, `CONNECT_SECONDS`, and a quarter of a second before and
+after, the change feed is read within two seconds of the moment at which the database answers again."""
+ERRAND_SECONDS: Final = 2.0
+"""Limit of a statement of a start's look, or of a command."""
 WRITE_SECONDS: Final = 4.0
 """The same for one that writes, waiting for other writers included; below the deadline of a call that names none."""
 WRITER_LOCK: Final = 0x6D6572696469616E

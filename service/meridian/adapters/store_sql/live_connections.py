@@ -31,6 +31,7 @@ class LiveConnections:
         event.listen(pool, "connect", self._on_connect)
         event.listen(pool, "checkout", self._on_checkout)
         event.listen(pool, "checkin", self._on_checkin)
+        event.listen(pool, "invalidate", self._on_invalidate)
         event.listen(pool, "close", self._on_close)
 
     @property
@@ -67,6 +68,11 @@ class LiveConnections:
         self._busy.pop(record, None)
         if adapted is not None:
             self._idle[record] = adapted.driver_connection
+
+    def _on_invalidate(self, adapted: Any, _: Any, __: Any) -> None:
+        """What is given up gets no goodbye, which would wait two seconds for an answer."""
+        if not adapted.driver_connection.is_closed():
+            self.end(adapted.driver_connection)
 
     def _on_close(self, _: Any, record: Any) -> None:
         self._busy.pop(record, None)

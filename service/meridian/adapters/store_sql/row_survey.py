@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.adapters.store_sql.dialects import READ_SECONDS, engine_for_once
+from meridian.adapters.store_sql.dialects import ERRAND_SECONDS, engine_for_once
 from meridian.adapters.store_sql.grants import read_grant
 from meridian.adapters.store_sql.key_sets import read_set_row
 from meridian.adapters.store_sql.key_stores import read_key_store
@@ -106,7 +106,7 @@ async def survey_rows(url: str, identity: RegionIdentity, keyring: Keyring, *, w
     found = Survey(0, 0, [], 0)
     for number in sorted(keyring.unopened):
         found.add(t.keks.name, (number,), "does not open under the root key")
-    engine = engine_for_once(url, READ_SECONDS)
+    engine = engine_for_once(url, ERRAND_SECONDS)
     try:
         async with engine.connect() as connection:
             for table in t.metadata.sorted_tables:

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from meridian.adapters.store_sql.dialects import READ_SECONDS, engine_for_once, keep_private, missing_file
+from meridian.adapters.store_sql.dialects import ERRAND_SECONDS, engine_for_once, keep_private, missing_file
 
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
 """Every revision that this release knows, oldest first: those of `migrations/versions`, without reading them."""
@@ -37,7 +37,7 @@ def require_there(url: str) -> None:
 async def current(url: str) -> str:
     """The database's revision; empty for a database without a schema. Raises: SchemaError."""
     keep_private(url)
-    async with open_engine(url, READ_SECONDS) as engine, engine.connect() as connection:
+    async with open_engine(url, ERRAND_SECONDS) as engine, engine.connect() as connection:
         return await connection.run_sync(revision_of)
 
 
