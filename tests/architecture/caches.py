@@ -243,6 +243,8 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "transport/connection_shares.py ConnectionShares._counts": Ours("shares of open connections, one to two each"),
     "transport/connection_shares.py ConnectionShares._owned": CONNECTIONS,
     "transport/envoy/arrival.py _read": Bounded("CERTIFICATES_KEPT", 16 * 1024, "a client certificate as Envoy shows it"),
+    "transport/envoy/arriving.py Arriving._given_up": Ours("requests that gave way, until they end"),
+    "transport/envoy/arriving.py Arriving._held": Ours("requests that arrive; the oldest gives way beyond the bytes of the budget"),
     "transport/envoy/departures.py Departures._open": Ours("calls that are answered now"),
     "transport/grpc_health.py GrpcHealth._watches": Ours("watches that are open, `WATCHES_MAX` of them"),
     "transport/error_table.py _throttled": Bounded("THROTTLED_KEPT", 32, "seconds to wait"),

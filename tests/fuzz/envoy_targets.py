@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from functools import cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from meridian.contract.catalog import served_rpcs
 from meridian.domain.trace_context import read_traceparent
 from meridian.transport.envoy.arrival import CERTIFICATE, arrival_of
+from meridian.transport.envoy.arriving import Arriving
 from meridian.transport.envoy.grpc_frames import encoding_of, timeout_of
 from meridian.transport.envoy.grpc_message import DISCONNECTED, UnaryMessage
 from meridian.transport.envoy.health import EnvoyHealth
@@ -16,6 +18,8 @@ from meridian.transport.envoy.reflection import Reflection
 from meridian.transport.grpc_health import GrpcHealth
 
 BYTES_MAX = 1000
+ARRIVING_BYTES_MAX = 100_000
+WAITING_SECONDS = 1.0
 ENCODINGS = ("identity", "gzip", "deflate", "x", "")
 Event = dict[str, Any]
 
@@ -49,6 +53,16 @@ def run(work: Coroutine[Any, Any, Any]) -> None:
     raise AssertionError("it waits")
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
+
+def run_in_task(work: Coroutine[Any, Any, Any]) -> None:
+    """To its end. Raises: what it raises; TimeoutError where it waits."""
+    _loop().run_until_complete(asyncio.wait_for(work, WAITING_SECONDS))
+
+
 def scope_of(path: bytes, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     extensions = {"tls": {"tls_version": 0x0304}}
     own = {"type": "http", "http_version": "2", "method": "POST", "scheme": "https", "client": ("192.0.2.1", 5)}
@@ -77,17 +91,18 @@ def _arrived(sent: Sent) -> Any:
 def health_question(data: bytes) -> None:
     """Whatever is asked, something is answered, or the caller has left."""
     sent = Sent(data)
-    run(EnvoyHealth(GrpcHealth(["meridian.kms.v1.KeysService"], list)).check(_arrived(sent), sent.receive, sent.send))
+    health = EnvoyHealth(GrpcHealth(["meridian.kms.v1.KeysService"], list), Arriving(ARRIVING_BYTES_MAX))
+    run_in_task(health.check(_arrived(sent), sent.receive, sent.send))
 
 
 @cache
 def _reflection() -> Reflection:
-    return Reflection(served_rpcs())
+    return Reflection(served_rpcs(), Arriving(ARRIVING_BYTES_MAX))
 
 
 def reflection_questions(data: bytes) -> None:
     sent = Sent(data)
-    run(_reflection().answer(_arrived(sent), sent.receive, sent.send))
+    run_in_task(_reflection().answer(_arrived(sent), sent.receive, sent.send))
 
 
 def traceparent(data: bytes) -> None:

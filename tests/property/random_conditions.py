@@ -8,13 +8,13 @@ from random import Random
 from tests.property.naive_cedar import LONG_MAX, WILD, Expr
 
 GROUPS = ("admins", "users", "auditors")
-TAGS = ("tenant", "purpose", "object", "a b", "__entity", "")
-TAG_VALUES = ("a", "b", "", "invoice-1", "x*y")
+TAGS = ("tenant", "purpose", "object", "a b", "__entity", "", 'é"\\')
+TAG_VALUES = ("a", "b", "", "invoice-1", "x*y", "e\u0301\U0001f511", f"in{'a' * 300}e-\n")
 ALIASES = ("alias/prod", "alias/prod/pay", "alias/prod/pay/eu", "alias/test", "alias/production")
 REGIONS = ("us-east-1", "eu-west-1", "ap-south-1")
 LABELS = ("US", "EU", "sovereign")
 STATES = ("Enabled", "Disabled", "PendingDeletion")
-PATTERNS = (("in", WILD), (WILD,), ("x*", WILD), (WILD, "i", WILD, "e-", WILD), ("a",), ())
+PATTERNS = (("in", WILD), (WILD,), ("x*", WILD), (WILD, "i", WILD, "e-", WILD), ("a",), (), ("e\u0301", WILD), (WILD, "\n"))
 
 PRINCIPAL, RESOURCE, CONTEXT = ("var", "principal"), ("var", "resource"), ("var", "context")
 REQUEST = (".", CONTEXT, "request")
@@ -64,13 +64,26 @@ def _texts(draw: Random, values: tuple[str, ...]) -> Expr:
 def _tag(draw: Random, owner: Expr) -> Expr:
     """A question about one tag by a literal name, or by a name that the request brings."""
     name = _text(draw, TAGS) if draw.random() < 0.9 else draw.choice([(".", PRINCIPAL, "account"), (".", REQUEST, "requestedRegion")])
-    has, value = ("hasTag", owner, name), ("getTag", owner, name)
-    form = draw.randrange(4)
-    if form == 0:
+    if draw.random() < 0.1:
+        owner = ("if", (".", REQUEST, "mfaPresent"), owner, owner)
+    has = ("hasTag", owner, name)
+    form = draw.randrange(12)
+    if form < 3:
         return has
-    if form == 1:
-        return _guarded(has, ("like", value, draw.choice(PATTERNS)), draw)
-    return _guarded(has, ("==", value, _text(draw, TAG_VALUES)), draw)
+    if form == 3:
+        return ("has", owner, name[1] if name[0] == "lit" else draw.choice(TAGS))  # an attribute, which no owner of tags has
+    return _guarded(has, _of_text(draw, ("getTag", owner, name)), draw)
+
+
+def _of_text(draw: Random, value: Expr) -> Expr:
+    """A question about a text: literal ones, and some that use it otherwise."""
+    text, texts = _text(draw, TAG_VALUES), _texts(draw, TAG_VALUES)
+    named = ("record", draw.choice(["hasTag", "attr", "Value", "left"]), value)
+    literal = [("==", value, text), ("==", text, value), ("!=", value, text), ("contains", texts, value)]
+    like = ("like", value, draw.choice(PATTERNS))
+    others = [("contains", ("set", value), text), ("==", (".", named, named[1]), text), ("==", named, ("record", named[1], text))]
+    others += [("==", value, value), ("==", ("if", like, value, text), text), ("containsAny", ("set", value, text), texts)]
+    return draw.choice([*literal, *literal, like, like, like, *others])
 
 
 def _own_tag(draw: Random, owner: Expr) -> Expr:

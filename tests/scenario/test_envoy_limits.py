@@ -14,7 +14,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tests.adversary.raw_http import as_bytes, connect, signed_headers
+from tests.adversary.raw_http import as_bytes, connect, post, signed_headers
 from tests.adversary.raw_http2 import UnfinishedCalls
 from tests.contract.fronts import RANDOM, Front, random
 from tests.deployment import HOME, Deployment
@@ -22,13 +22,17 @@ from tests.raw_calls import raw_call
 
 from meridian.cli.region_place import HOST
 from meridian.client.errors import KmsServiceError
+from meridian.domain.limits import Limits
 from meridian.transport.envoy.http_manager import STREAMS
+from meridian.transport.http1.connection import ARRIVING_BYTES_MAX
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(240)]
 
 CONNECTIONS = 8
 SHORT_SECONDS = 2
 FILLED_SECONDS = 20.0
+ANNOUNCED = 200
+"""Bodies of one connection, fewer than it may have at once."""
 SHORTENED = f"""
 from meridian.transport.envoy import http_manager
 http_manager.AGE_SECONDS = http_manager.REQUEST_SECONDS = {SHORT_SECONDS}
@@ -123,6 +127,24 @@ def test_so_many_calls_a_connection_has_at_once_and_one_more_ends_it(front: Fron
         assert unfinished.began == STREAMS + beyond
     finally:
         unfinished.close()
+
+
+def announced(front: Front, length: int) -> list[tuple[str, str]]:
+    """The head of a request whose signature does not hold: whoever has seen the id of an access key can write it."""
+    signed = dict(signed_headers(front.deployment, "ListKeys", b"{}")) | {"Content-Length": str(length)}
+    named = [(name.lower(), value) for name, value in signed.items() if name.lower() != "host"]
+    return [(":method", "POST"), (":scheme", "https"), (":path", "/"), (":authority", HOST), *named]
+
+
+def test_bodies_that_are_announced_and_never_come_keep_no_call_out(front: Front) -> None:
+    length, body = Limits().request_bytes, b"{}"
+    with contextlib.ExitStack() as held:
+        for _ in range(ARRIVING_BYTES_MAX // length // ANNOUNCED + 1):
+            connection = held.enter_context(front.http2(None))
+            for _ in range(ANNOUNCED):
+                connection.begin(announced(front, length), body[:1])
+        answered = [post(front.deployment, signed_headers(front.deployment, "ListKeys", body), body) for _ in range(5)]
+    assert [status for status, _ in answered] == [200] * 5
 
 
 def test_a_connection_of_its_age_is_told_to_end_and_loses_no_call(hurried: Front) -> None:

@@ -12,6 +12,7 @@ from meridian.bootstrap.envoy_files import FrontFiles
 from meridian.contract.catalog import served_rpcs
 from meridian.transport.envoy.admin import EnvoyAdmin
 from meridian.transport.envoy.application import FrontApplication
+from meridian.transport.envoy.arriving import WAITING_BYTES, Arriving
 from meridian.transport.envoy.departures import Departures
 from meridian.transport.envoy.front_values import FrontPlaces
 from meridian.transport.envoy.grpc_wire import GrpcWire, Service
@@ -19,6 +20,7 @@ from meridian.transport.envoy.health import EnvoyHealth
 from meridian.transport.envoy.http_wire import HttpWire
 from meridian.transport.grpc_health import GrpcHealth
 from meridian.transport.http1.application import Application
+from meridian.transport.http1.connection import ARRIVING_BYTES_MAX
 
 LOOK_SECONDS: Final = 0.02
 WRITTEN_SECONDS: Final = 1.0
@@ -40,15 +42,16 @@ class EnvoyFront:
         self._admin = EnvoyAdmin(places.admin_socket)
         departures = Departures()
         limits = core.settings.limits
+        arriving = Arriving(max(ARRIVING_BYTES_MAX, WAITING_BYTES + limits.request_bytes))
         grpc = GrpcWire(
             {rpc.path: rpc for rpc in served_rpcs().values()},
             calls.walks,
             calls.around,
             edge=calls.edge,
             departures=departures,
-            services=_services(health, reflected=core.settings.reflection),
+            services=_services(health, arriving, reflected=core.settings.reflection),
         )
-        http = HttpWire(aws, body_bytes_max=limits.request_bytes, events=core.events, departures=departures)
+        http = HttpWire(aws, body_bytes_max=limits.request_bytes, events=core.events, departures=departures, arriving=arriving)
         self.application = FrontApplication(grpc, http, core.events)
         files = FrontFiles(places, core.settings.grpc.tls.private_key)
         files.write_tls(core.files.grpc.files)  # as they are now: they may have changed since Envoy was started
@@ -86,10 +89,10 @@ class EnvoyFront:
             self._core.events.report_fault(fault, during="the last answers of Envoy's listener")
 
 
-def _services(health: GrpcHealth, *, reflected: bool) -> Mapping[str, Service]:
-    services: dict[str, Service] = dict(EnvoyHealth(health).services)
+def _services(health: GrpcHealth, arriving: Arriving, *, reflected: bool) -> Mapping[str, Service]:
+    services: dict[str, Service] = dict(EnvoyHealth(health, arriving).services)
     if reflected:
         from meridian.transport.envoy.reflection import Reflection  # here: a Region without it does not wait for it
 
-        services |= Reflection(served_rpcs()).services
+        services |= Reflection(served_rpcs(), arriving).services
     return services

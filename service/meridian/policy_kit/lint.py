@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from meridian.authorization.decision.request_context import TAG_ENTITIES
+from meridian.authorization.language.cedar_text import cedar_text
 from meridian.authorization.language.evaluator import Est
 from meridian.authorization.language.expression_text import expression_text
 from meridian.authorization.language.policies import BUILTIN, GUARDRAIL, Policy, action_names, conjuncts, matches_action, uid
@@ -93,6 +95,8 @@ def _unknown_attribute(subject: _Subject) -> Iterator[str]:
         path = path_of(node) if "has" in node else None
         if path is None or path[0] != "context":
             continue
+        if len(path) == 3 and path[1] in TAG_ENTITIES:
+            yield f"{path[1]} has no attributes, so the test is always false; write context.{path[1]}.hasTag({cedar_text(path[2])})"
         if (len(path) == 2 and path[1] not in known) or (len(path) == 3 and path[1] == "request" and path[2] not in requested):
             yield f"no action of the scope has {'.'.join(path)}, so the test is always false"
 

@@ -98,6 +98,17 @@ def test_a_confirmed_rule_is_silent(rule: str, policies: Callable[[str], Path], 
     assert rule not in policy("validate", policies(text)).stdout
 
 
+def test_a_pair_that_is_looked_for_as_an_attribute_is_told_how_to_be_looked_for(
+    policies: Callable[[str], Path], policy: Callable[..., Result]
+) -> None:
+    head = GUARD + 'forbid (principal, action == KMS::Action::"Encrypt", resource) unless '
+    ran = policy("validate", policies(head + "{ context has encryptionContext.dept };"))
+    assert ": unknown-attribute: " in ran.stdout
+    assert 'write context.encryptionContext.hasTag("dept")' in ran.stdout
+    sound = policies(head + '{ context has encryptionContext && context.encryptionContext.hasTag("dept") };')
+    assert "unknown-attribute" not in policy("validate", sound).stdout
+
+
 def test_every_rule_has_a_case() -> None:
     from meridian.policy_kit.lint import RULES
 

@@ -10,6 +10,7 @@ import orjson
 
 from meridian.authorization.language.entities import Entity
 from meridian.authorization.language.evaluator import Est
+from meridian.authorization.language.read_set import LEAVES
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,17 @@ def entity_reads(policies: Iterable[Est]) -> EntityReads:
     attributes: set[str] = set()
     tags: set[str] = set()
     computed = False
-    level: list[Any] = [condition["body"] for policy in policies for condition in policy["conditions"]]
+    level: list[Est] = [condition["body"] for policy in policies for condition in policy["conditions"]]
     while level:
-        node = level.pop()
-        if isinstance(node, list):
-            level += node
-        elif isinstance(node, dict):
-            level += node.values()
-            if isinstance(node.get("attr"), str):
-                attributes.add(node["attr"])
-            for use in (node[name] for name in ("hasTag", "getTag") if name in node):
-                name = use["right"].get("Value")
-                tags.add(name) if isinstance(name, str) else None
-                computed |= not isinstance(name, str)
+        [(operator, operands)] = level.pop().items()
+        if operator in LEAVES:
+            continue
+        if operator in (".", "has"):
+            attributes.add(operands["attr"])
+        if operator in ("hasTag", "getTag"):
+            name = operands["right"].get("Value")
+            tags.add(name) if isinstance(name, str) else None
+            computed |= not isinstance(name, str)
+        # Names of a record are the author's: each value is looked at, never the whole.
+        level += [each for each in (operands.values() if isinstance(operands, dict) else operands) if isinstance(each, dict)]
     return EntityReads(frozenset(attributes), None if computed else frozenset(tags))

@@ -1,8 +1,8 @@
 """What a slice of policies reads of a request's context.
 
 Paths are followed from `context` through attribute accesses and tests. A tag test or read with a literal name reads that tag; whether
-there is an encryption context at all reads none; any other use of a tag entity, or of a record as a value, reads the whole of it. An
-expression of unknown form reads everything.
+there is an encryption context at all reads none; any other use of a tag entity, an attribute of it too, or of a record as a value,
+reads the whole of it. An expression of unknown form reads everything.
 """
 
 from __future__ import annotations
@@ -123,8 +123,11 @@ def _collect(node: Any, found: _Found) -> None:
         return
     path = _path(node)
     if path is not None:
-        # Whether there is an encryption context is told by the attribute, with whatever of it is read.
-        found.paths.add((*path, "") if "has" in node and path == (ENCRYPTION_CONTEXT,) else path)
+        if path[:1] == (ENCRYPTION_CONTEXT,) and len(path) > 1:
+            path = (ENCRYPTION_CONTEXT,)  # an attribute is no tag: of a record that stands for the entity it would be one
+        elif path == (ENCRYPTION_CONTEXT,) and "has" in node:
+            path = (ENCRYPTION_CONTEXT, "")  # whether there is one is told by the attribute, with whatever of it is read
+        found.paths.add(path)
         return
     [(operator, operands)] = node.items()
     if operator in LEAVES:

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2
 
 from meridian.errors import CallerLeft
 from meridian.transport.envoy.arrival import Arrival
+from meridian.transport.envoy.arriving import TOO_MANY, Arriving, GivenUp
 from meridian.transport.envoy.grpc_answers import BEGIN, Send, end_well, refuse
 from meridian.transport.envoy.grpc_frames import FrameFault, encoding_of, framed
 from meridian.transport.envoy.grpc_message import DISCONNECTED, Receive, UnaryMessage
@@ -68,14 +69,15 @@ class _Context:
 class EnvoyHealth:
     """Both methods of the service."""
 
-    def __init__(self, health: GrpcHealth) -> None:
+    def __init__(self, health: GrpcHealth, arriving: Arriving) -> None:
         self._health = health
+        self._arriving = arriving
         self.services: Mapping[str, Service] = {CHECK: self.check, WATCH: self.watch}
 
     async def check(self, arrival: Arrival, receive: Receive, send: Send) -> None:
         context = _Context(arrival.peer, receive, send)
         try:
-            answer = await self._health.Check(await _question(arrival, receive), context)
+            answer = await self._health.Check(await self._question(arrival, receive), context)
         except (_Aborted, FrameFault) as fault:
             return await refuse(send, fault.code, fault.text)
         except CallerLeft:
@@ -87,7 +89,7 @@ class EnvoyHealth:
     async def watch(self, arrival: Arrival, receive: Receive, send: Send) -> None:
         context = _Context(arrival.peer, receive, send)
         try:
-            await self._health.Watch(await _question(arrival, receive), context)
+            await self._health.Watch(await self._question(arrival, receive), context)
         except (_Aborted, FrameFault) as fault:
             return await refuse(send, fault.code, fault.text)
         except CallerLeft:
@@ -96,11 +98,12 @@ class EnvoyHealth:
         await send({"type": "http.response.body", "body": b""})
         return await end_well(send, [])
 
-
-async def _question(arrival: Arrival, receive: Receive) -> health_pb2.HealthCheckRequest:
-    """Raises: FrameFault; `errors.CallerLeft`."""
-    encoding = encoding_of(arrival.headers.get("grpc-encoding", ""))
-    try:
-        return health_pb2.HealthCheckRequest.FromString(await UnaryMessage(receive, encoding, QUESTION_BYTES_MAX).read() or b"")
-    except DecodeError as fault:
-        raise FrameFault(code_pb2.INTERNAL, "The message cannot be read") from fault
+    async def _question(self, arrival: Arrival, receive: Receive) -> health_pb2.HealthCheckRequest:
+        """Raises: FrameFault; `errors.CallerLeft`."""
+        message = UnaryMessage(receive, encoding_of(arrival.headers.get("grpc-encoding", "")), QUESTION_BYTES_MAX)
+        try:
+            return health_pb2.HealthCheckRequest.FromString(await self._arriving.read(lambda _: message.read()) or b"")
+        except DecodeError as fault:
+            raise FrameFault(code_pb2.INTERNAL, "The message cannot be read") from fault
+        except GivenUp as fault:
+            raise FrameFault(code_pb2.RESOURCE_EXHAUSTED, TOO_MANY) from fault

@@ -1,6 +1,6 @@
 """HTTP requests of Envoy for an application that was written for the listener of `http1`: the same head, the same answers.
 
-Envoy has bounded the head and its time; here a head is read by the one parser, and bodies have their budget: no signature is proven
+Envoy has bounded the head and its time; here a head is read by the one parser, and bodies arrive in a budget: no signature is proven
 before the last byte.
 """
 
@@ -10,11 +10,11 @@ from typing import Final
 
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.envoy.arrival import CERTIFICATE, Scope
+from meridian.transport.envoy.arriving import Arriving, GivenUp, Grow
 from meridian.transport.envoy.departures import Departures, Waiting
 from meridian.transport.envoy.grpc_answers import Send
 from meridian.transport.envoy.grpc_message import DISCONNECTED, Receive
 from meridian.transport.http1.application import Answer, Application
-from meridian.transport.http1.connection import ARRIVING_BYTES_MAX
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
 from meridian.transport.http1.head import HeadLines, Peer
 
@@ -28,12 +28,14 @@ class _Left(Exception):
 class HttpWire:
     """One application. Belongs to one event loop."""
 
-    def __init__(self, application: Application, *, body_bytes_max: int, events: SecurityEvents, departures: Departures) -> None:
+    def __init__(
+        self, application: Application, *, body_bytes_max: int, events: SecurityEvents, departures: Departures, arriving: Arriving
+    ) -> None:
         self._application = application
         self._body_bytes_max = body_bytes_max
         self._events = events
         self._departures = departures
-        self._arriving_bytes = 0
+        self._arriving = arriving
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever it is."""
@@ -63,16 +65,13 @@ class HttpWire:
 
     async def _body(self, receive: Receive, length: int) -> bytes:
         """A body of the length that its head says. Raises: RefusedRequest; _Left."""
-        if self._arriving_bytes + length > ARRIVING_BYTES_MAX:
-            raise RefusedRequest(HttpFault.OVERLOADED)
-        self._arriving_bytes += length
         try:
-            return await _whole_body(receive, length)
-        finally:
-            self._arriving_bytes -= length
+            return await self._arriving.read(lambda grow: _whole_body(receive, length, grow))
+        except GivenUp as fault:
+            raise RefusedRequest(HttpFault.OVERLOADED) from fault
 
 
-async def _whole_body(receive: Receive, length: int) -> bytes:
+async def _whole_body(receive: Receive, length: int, grow: Grow) -> bytes:
     """Raises: RefusedRequest where it is not of this length; _Left."""
     parts: list[bytes] = []
     read, ends = 0, False
@@ -83,6 +82,7 @@ async def _whole_body(receive: Receive, length: int) -> bytes:
         part = event.get("body", b"")
         parts.append(part)
         read += len(part)
+        grow(len(part))
         ends = not event.get("more_body", False)
         if read > length:  # none was said: Envoy has seen that a length which is said is kept
             raise RefusedRequest(HttpFault.LENGTH_REQUIRED)

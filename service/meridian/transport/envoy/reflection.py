@@ -6,7 +6,7 @@ Source: gRPC Server Reflection Protocol (grpc.reflection.v1alpha).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from meridian.contract.catalog import Rpc
 from meridian.transport.envoy.arrival import Arrival
+from meridian.transport.envoy.arriving import TOO_MANY, Arriving, GivenUp
 from meridian.transport.envoy.grpc_answers import BEGIN, Send, end_badly, end_well, refuse
 from meridian.transport.envoy.grpc_frames import FRAME_HEAD_BYTES, FrameFault, encoding_of, framed, length_of, message_in
 from meridian.transport.envoy.grpc_message import DISCONNECTED, Receive
@@ -27,7 +28,8 @@ QUESTION_BYTES_MAX: Final = 4096
 class Reflection:
     """One method."""
 
-    def __init__(self, rpcs: Mapping[str, Rpc]) -> None:
+    def __init__(self, rpcs: Mapping[str, Rpc], arriving: Arriving) -> None:
+        self._arriving = arriving
         self._servicer = reflection.ReflectionServicer([*service_names(rpcs), reflection.SERVICE_NAME])
         self.services = {PATH: self.answer}
 
@@ -35,7 +37,7 @@ class Reflection:
         """An answer to each question, until the caller has no more."""
         has_begun = False
         try:
-            async for question in _questions(receive, encoding_of(arrival.headers.get("grpc-encoding", ""))):
+            async for question in _questions(self._in_budget(receive), encoding_of(arrival.headers.get("grpc-encoding", ""))):
                 for answer in self._servicer.ServerReflectionInfo(iter((question,)), None):
                     if not has_begun:
                         has_begun = True
@@ -47,6 +49,15 @@ class Reflection:
             await send(BEGIN)
         await send({"type": "http.response.body", "body": b""})
         return await end_well(send, [])
+
+    def _in_budget(self, receive: Receive) -> Receive:
+        async def read() -> dict[str, Any]:
+            try:
+                return await self._arriving.read(lambda _: receive())
+            except GivenUp as fault:
+                raise FrameFault(code_pb2.RESOURCE_EXHAUSTED, TOO_MANY) from fault
+
+        return read
 
 
 async def _questions(receive: Receive, encoding: str) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:

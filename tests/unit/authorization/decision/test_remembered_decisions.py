@@ -342,6 +342,15 @@ def test_a_part_of_the_encryption_context_that_no_policy_reads_asks_nothing_anew
     assert len(ask.questions) == before
 
 
+@pytest.mark.parametrize("read", ["context.encryptionContext has t", "context has encryptionContext.t"])
+def test_a_pair_of_the_encryption_context_is_no_attribute_whatever_other_policies_read(asking: Ask, key: Key, read: str) -> None:
+    reader = steered(f'{TAGGED} && context.encryptionContext.getTag("t") == "b"', "allowed").removeprefix(PERMIT).replace('"f"', '"g"')
+    for text in (steered(read, "denied"), steered(read, "denied") + reader):
+        ask = asking(text)
+        ask.attributes["encryptionContext"] = {"t": "a"}
+        assert not ask.allowed(key)
+
+
 FITS = f'{TAGGED} && context.encryptionContext.getTag("t") like "s3://*" && context has encryptionContext'
 
 

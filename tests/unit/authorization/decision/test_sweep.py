@@ -151,6 +151,7 @@ def test_more_answers_than_are_kept_are_still_right(opened: Callable[[str], Poli
         ("resource.hasTag(principal.account)", {"account"}, None),
         ('if context.request.mfaPresent then ["x"].contains(resource.region) else false', {"request", "mfaPresent", "region"}, set()),
         ('{a: resource.keySpec}.a like "x*"', {"a", "keySpec"}, set()),
+        ('{hasTag: resource.keySpec, attr: resource.region}.hasTag == "x"', {"hasTag", "keySpec", "region"}, set()),
     ],
 )
 def test_names_that_are_read_are_found_wherever_they_stand(condition: str, attributes: set[str], tags: set[str] | None) -> None:
