@@ -37,8 +37,9 @@ from meridian.kms.v1 import types_pb2 as t
 
 TIMES = 10
 CHANNELS = 16
-STREAMS = 100 * CHANNELS
-"""As many calls as a server takes of so many connections at once."""
+"""As many as a crowd brings: no caller waits before his own connection."""
+STREAMS = 400
+"""Calls that are under way at once of those who heed nothing."""
 IN_FLIGHT = (4, 8, 16, 32, 64, 128)
 LOOK_SECONDS = 3.0
 """To find the peak."""

@@ -37,6 +37,8 @@ SPREAD: Final = 0.25
 call of somebody else."""
 GOLDEN: Final = 0.618034
 """Its multiples, whole numbers taken off, lie evenly however many they are."""
+TOGETHER_SECONDS: Final = 0.05
+"""Refusals that are held back are answered at whole multiples of this: a turn of the loop for each would cost as much as the answers."""
 ADVISED_TIMES: Final = 2
 """Whose refusal was held back may come again after so many times as long: where a crowd is refused, all that it costs is that it comes."""
 HELD_MAX: Final = 2_000
@@ -266,7 +268,8 @@ class HeldRefusals:
             return 0.0
         self._held += 1
         longest = min(self._counts[account] // PROMPT_MAX, HELD_TIMES_MAX) * RETRY_SECONDS
-        return longest * (1 - SPREAD * (self._counts[account] * GOLDEN % 1))
+        until = now + longest * (1 - SPREAD * (self._counts[account] * GOLDEN % 1))
+        return ceil(until / TOGETHER_SECONDS) * TOGETHER_SECONDS - now
 
     def end(self) -> None:
         """One is held back no more."""

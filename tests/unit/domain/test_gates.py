@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections import Counter
 from math import ceil
 
 from hypothesis import given
@@ -18,6 +18,7 @@ from meridian.domain.gates import (
     PROMPT_MAX,
     RETRY_SECONDS,
     SPREAD,
+    TOGETHER_SECONDS,
     WORKING_MAX,
     Gate,
     GateName,
@@ -195,8 +196,10 @@ def test_refusals_of_a_moment_are_answered_evenly_over_a_while() -> None:
     seconds = sorted([held.begin("a", NOW) for _ in range(9 * PROMPT_MAX)][-4 * PROMPT_MAX :])
     assert seconds[0] >= longest * (1 - SPREAD)
     assert {advice_after(each) for each in seconds} == {ADVISED_TIMES * longest}, "callers spread themselves"
-    even = longest * SPREAD / len(seconds)
-    assert max(later - sooner for sooner, later in pairwise(seconds)) < 3 * even, "no moment has many of them"
+    moments = Counter(round((NOW + each) / TOGETHER_SECONDS, 3) for each in seconds)
+    assert all(moment.is_integer() for moment in moments), "those of a moment are answered together"
+    even = len(seconds) * TOGETHER_SECONDS / (longest * SPREAD)
+    assert max(moments.values()) < 2 * even, "no moment has many of them"
 
 
 def test_calls_that_only_the_loop_makes_are_fewer_at_work_sooner_than_those_that_wait_for_more() -> None:
