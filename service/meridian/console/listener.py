@@ -70,7 +70,7 @@ class ConsoleListener:
     async def _answer(self, arrived: Callable[[bytes, Known], Arrival], body: bytes, known: Known) -> Answer:
         arrival = arrived(body, known)
         if arrival.visitor is not None:
-            known()
+            known(arrival.visitor.principal.arn)
         sent: list[Message] = []
 
         async def receive() -> Message:

@@ -115,7 +115,7 @@ class Stage:
     async def ask(self, method: str, place: str, body: bytes, headers: Mapping[str, str], *, known: bool) -> Answer:
         exchange = self.begin(method, place, body, headers, known=known)
 
-        def is_known() -> None:
+        def is_known(_caller: str) -> None:
             self.known += 1
 
         return await exchange.answer(body if exchange.keeps_body else b"", is_known)

@@ -78,7 +78,7 @@ def test_what_no_listener_serves_is_refused_with_what_it_serves(method: str) -> 
     served = wire(Stub(), walk, CallsUnderWay())
 
     async def answered(application: Application, path: str) -> Answer:
-        return await application.begin(RequestHead(method, path, (), {}, "127.0.0.1", 0)).answer(b"", lambda: None)
+        return await application.begin(RequestHead(method, path, (), {}, "127.0.0.1", 0)).answer(b"", lambda _: None)
 
     for application, path, allowed in ((served, "/", "POST"), (admin, "/livez", "GET, HEAD"), (admin, "/else", "GET, HEAD")):
         answer = asyncio.run(answered(application, path))
@@ -101,7 +101,7 @@ def status_and_said(stub: Stub, outcome: Exception | None) -> tuple[int, list[st
     exchange = wire(stub, walk, CallsUnderWay()).begin(head(b"{}"))
 
     async def answer() -> Answer:
-        return await exchange.answer(b"{}", lambda: said.append("known"))
+        return await exchange.answer(b"{}", lambda _: said.append("known"))
 
     return asyncio.run(answer()).status, said
 
@@ -123,7 +123,7 @@ def test_what_takes_longer_than_the_drain_is_refused_as_repeatable() -> None:
 
     async def story() -> None:
         asyncio.get_running_loop().call_later(0.02, under_way.cut_all)
-        answer = await wire(Stub(), hang, under_way).begin(head(b"{}")).answer(b"{}", lambda: None)
+        answer = await wire(Stub(), hang, under_way).begin(head(b"{}")).answer(b"{}", lambda _: None)
         assert (answer.status, b"DependencyTimeoutException" in answer.body) == (500, True)
         assert not under_way.open
 
@@ -144,7 +144,7 @@ def test_the_end_waits_for_the_records_of_callers_who_have_gone() -> None:
             raise
 
     async def story() -> None:
-        answering = wire(Stub(), walk, under_way).begin(head(b"{}")).answer(b"{}", lambda: None)
+        answering = wire(Stub(), walk, under_way).begin(head(b"{}")).answer(b"{}", lambda _: None)
         task = asyncio.ensure_future(answering)
         while not walking:
             await asyncio.sleep(0)

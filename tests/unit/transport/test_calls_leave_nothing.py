@@ -199,7 +199,7 @@ def test_nothing_is_left_behind_the_aws_wire(walk: Walk) -> None:
         headers = MappingProxyType({"x-amz-target": "TrentService.Encrypt"})
         head = RequestHead("POST", "/", (), headers, "127.0.0.1", len(JSON))
         for _ in range(CALLS):
-            answer = await wire.begin(head).answer(JSON, lambda: None)
+            answer = await wire.begin(head).answer(JSON, lambda _: None)
             assert (answer.status == 200) is (walk in (answered, answered_outside))
 
     assert left_of(story) == []

@@ -63,7 +63,7 @@ class Echo:
 
         async def answer(body: bytes, known: Known) -> Answer:
             if head.path.startswith("/known"):
-                known()
+                known(head.path)
             self.bodies.append(body)
             if head.path.endswith("slow"):
                 await self.go_on.wait()
@@ -416,6 +416,44 @@ def test_bodies_that_arrive_have_a_budget_and_the_one_that_takes_longest_is_refu
             it.echo.go_on.set()
             assert await answer(again) == (200, b"z" * 1000)
             assert (it.server.overloaded, it.server._arriving_bytes, it.server._arriving) == (5, 0, {})
+
+    run(story())
+
+
+def test_a_known_caller_with_most_connections_gives_way_before_newcomers(run: Run) -> None:
+    async def story() -> None:
+        async with listener() as it:
+            greedy = []
+            for number in range(8):
+                path = "/known-other" if number in (0, 7) else "/known"
+                greedy.append(await it.connect(post(path, b"k")))
+                assert await answer(greedy[-1]) == (200, b"k")
+            newcomers = [await it.connect(b"POST / HTTP/1.1\r\n") for _ in range(2)]
+            await it.until(lambda: it.server.given_up == 2)
+            for reader in (greedy[1], greedy[2]):
+                assert await rest(reader) == b""
+            for reader, writer in zip(newcomers, it.clients[-2:], strict=True):
+                writer.write(b"Content-Length: 1\r\n\r\nn")
+                assert await answer(reader) == (200, b"n")
+            last = await it.connect(post("/", b"l"))  # with a half of the connections he gives way no more
+            assert await answer(last) == (200, b"l")
+            assert await rest(newcomers[0]) == b""
+
+    run(story())
+
+
+def test_a_known_caller_with_most_of_the_bodies_gives_way_before_newcomers(run: Run) -> None:
+    async def story() -> None:
+        async with listener(connections=16, arriving_bytes=2500) as it:
+            greedy = []
+            for _ in range(2):
+                greedy.append(await it.connect(post("/known", b"k")))
+                assert await answer(greedy[-1]) == (200, b"k")
+                it.send(b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n" + b"x" * 900)
+            await it.until(lambda: it.server._arriving_bytes == 1800)
+            honest = await it.connect(post("/", b"y" * 1000))
+            assert await answer(honest) == (200, b"y" * 1000)
+            assert await answer(greedy[0]) == (503, b"OVERLOADED")
 
     run(story())
 

@@ -41,7 +41,7 @@ def answered(error: e.KmsError) -> Answer:
     exchange = wire(Stub(), walk, CallsUnderWay()).begin(head(b"{}"))
 
     async def answer() -> Answer:
-        return await exchange.answer(b"{}", lambda: None)
+        return await exchange.answer(b"{}", lambda _: None)
 
     return asyncio.run(answer())
 

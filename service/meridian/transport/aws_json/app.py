@@ -131,7 +131,7 @@ class AwsWire:
             del body, evidence  # the answer may come late, and nobody's body is kept until then, nor by the error's traces
             error.without_frames()
             return await self._refuse_caller(error, rpc, self._evidence(arrival.head), arrival, b"", known)
-        known()
+        known(principal.arn)
         call = _read(rpc, evidence, arrival, body)
         call.principal = principal
         call.write_answer = _written

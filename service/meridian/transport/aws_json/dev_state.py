@@ -68,7 +68,7 @@ class WithDevState:
             request_id = self._entropy.uuid()
             await self._unauthenticated.refuse(fault, operation=OPERATION, evidence=evidence, request_id=request_id, started=started)
             return _refusal(fault)
-        known()
+        known(principal.arn)
         try:
             await self._empty(principal, head.address)
         except KmsError as fault:

@@ -58,7 +58,7 @@ class HttpWire:
         body = await self._body(receive, head.content_length) if is_wanted else b""
         waiting: list[Waiting] = []
         try:
-            return await exchange.answer(body, lambda: waiting.append(self._departures.watch(receive, None)))
+            return await exchange.answer(body, lambda _: waiting.append(self._departures.watch(receive, None)))
         finally:
             for each in waiting:
                 self._departures.forget(each)

@@ -35,9 +35,9 @@ class Answer:
         return "".join(lines).encode("latin-1") + (b"" if to_head else self.body)
 
 
-Known = Callable[[], None]
-"""What an application calls as soon as the caller has proved who he is, however long the answer then takes: from that moment on his
-connection outlives those of callers who have not."""
+Known = Callable[[str], None]
+"""What an application calls as soon as the caller has proved who he is, with a name that is his alone, however long the answer then takes:
+from that moment on his connection outlives those of callers who have not."""
 
 
 class Exchange(NamedTuple):

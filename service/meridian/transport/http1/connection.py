@@ -70,7 +70,7 @@ class Connections(Protocol):
     events: SecurityEvents
     refused_names: int
 
-    def prove(self, connection: HttpConnection) -> None: ...
+    def prove(self, connection: HttpConnection, caller: str) -> None: ...
     def place(self, connection: HttpConnection, place: Place | None) -> None: ...
     def keep(self, connection: HttpConnection, size: int) -> None: ...
     def forget(self, connection: HttpConnection) -> None: ...
@@ -214,9 +214,9 @@ class HttpConnection(asyncio.Protocol):
         self._server.keep(self, 0)
         self._task = self._loop.create_task(self._answer(answering))
 
-    def _know(self) -> None:
+    def _know(self, caller: str) -> None:
         self._is_known = True
-        self._server.prove(self)
+        self._server.prove(self, caller)
 
     async def _answer(self, answering: Awaitable[Answer]) -> None:
         try:

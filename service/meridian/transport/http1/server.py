@@ -6,6 +6,8 @@ nobody is kept out by connections that do nothing, and a known caller whose requ
 
 Bodies that arrive have a budget too: no signature is proven before the last byte. Where it is spent, the request that has been
 arriving for longest is refused, that of a caller who never proved who he is first.
+
+Of both a known caller has a half. Where he has more, what he does not work with gives way before all others, newcomers too.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from meridian.ports.security_events import SecurityEvents
 from meridian.transport.http1.application import Application
 from meridian.transport.http1.connection import ConnectionBounds, HttpConnection, Place
+from meridian.transport.http1.owners import Owners
 from meridian.transport.http1.trust import Trust
 
 LOOK_SECONDS: Final = 1.0
@@ -55,6 +58,7 @@ class HttpServer:
         """How many requests were refused because too many bytes of bodies were arriving."""
         self._open: set[HttpConnection] = set()
         self._unproven: dict[HttpConnection, None] = {}
+        self._owners = Owners(bounds.connections, bounds.arriving_bytes)
         self._waiting: dict[Place, dict[HttpConnection, None]] = {place: {} for place in Place}
         self._arriving: dict[HttpConnection, int] = {}
         self._arriving_bytes = 0
@@ -112,7 +116,7 @@ class HttpServer:
     def _admit(self, accepted: socket.socket, connection: HttpConnection) -> None:
         """Give a new connection a place, if there is one or one can be made."""
         if len(self._open) >= self.bounds.connections:
-            given_up = next(chain(self._unproven, *self._waiting.values()), None)
+            given_up = next(chain(self._waiting_of_greedy(), self._unproven, *self._waiting.values()), None)
             if given_up is None:
                 self.turned_away += 1
                 accepted.close()
@@ -124,11 +128,17 @@ class HttpServer:
         self._unproven[connection] = None
         connection.open(accepted)
 
+    def _waiting_of_greedy(self) -> Iterator[HttpConnection]:
+        greedy = self._owners.with_most_connections()
+        if greedy is not None:
+            yield from (each for each in chain(*self._waiting.values()) if self._owners.is_of(each, greedy))
+
     # ---- what connections ask
 
-    def prove(self, connection: HttpConnection) -> None:
+    def prove(self, connection: HttpConnection, caller: str) -> None:
         """Its caller is known from now on."""
         self._unproven.pop(connection, None)
+        self._owners.own(connection, caller)
 
     def place(self, connection: HttpConnection, place: Place | None) -> None:
         """What a connection waits for from now on; None while its request is answered."""
@@ -139,15 +149,22 @@ class HttpServer:
 
     def keep(self, connection: HttpConnection, size: int) -> None:
         """So many bytes of its body have arrived by now; 0 where they are an application's, or nobody's."""
-        self._arriving_bytes += size - self._arriving.get(connection, 0)
+        more = size - self._arriving.get(connection, 0)
+        self._arriving_bytes += more
+        self._owners.keep(connection, more)
         if size:
             self._arriving[connection] = size
         else:
             self._arriving.pop(connection, None)
         while self._arriving_bytes > self.bounds.arriving_bytes:
-            longest = next((each for each in self._arriving if each in self._unproven), next(iter(self._arriving)))
             self.overloaded += 1
-            longest.overload()
+            self._longest_arriving().overload()
+
+    def _longest_arriving(self) -> HttpConnection:
+        greedy = self._owners.with_most_bytes()
+        if greedy is not None:
+            return next(each for each in self._arriving if self._owners.is_of(each, greedy))
+        return next((each for each in self._arriving if each in self._unproven), next(iter(self._arriving)))
 
     def forget(self, connection: HttpConnection) -> None:
         """It has ended."""
@@ -155,6 +172,7 @@ class HttpServer:
         self._unproven.pop(connection, None)
         self.place(connection, None)
         self.keep(connection, 0)
+        self._owners.forget(connection)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

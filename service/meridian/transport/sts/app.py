@@ -120,7 +120,7 @@ class StsWire:
         except e.KmsError as error:
             error.without_frames()  # the answer may come late, and keeps no token until then
             return await self._nobody(error, operation, arrival, of_token=of_token)
-        known()
+        known(principal.arn)
         return await self._call(operation, request, principal, arrival)
 
     async def _signed(self, claim: Claim, arrival: Arrival, body: bytes, known: Known) -> Answer:
@@ -134,7 +134,7 @@ class StsWire:
             del body
             error.without_frames()
             return await self._nobody(error, IDENTITY, arrival, of_token=False)
-        known()
+        known(principal.arn)
         return await self._call(operation, GetCallerIdentityRequest(), principal, arrival)
 
     async def _call(

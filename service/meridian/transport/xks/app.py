@@ -135,7 +135,7 @@ class XksWire:
             del body  # the answer may come late, and nobody's body is kept until then, nor by the error's traces
             error.without_frames()
             return await self._refuse_caller(error, arrival, b"", known)
-        known()
+        known(arrival.store.prefix)
         call = self._read(arrival, claim, body)
         del body
         try:
