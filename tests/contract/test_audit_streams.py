@@ -43,14 +43,15 @@ async def test_a_stream_is_registered_once_and_its_head_moves_forward_alone(stor
         await uow.audit_streams.move(StreamHead("s1", 4, "b" * 64, 1), is_closed=True)
         await uow.audit_streams.move(StreamHead("unknown", 4, "b" * 64, 1), is_closed=True)
         await uow.audit_streams.open("s2", "other", now=NOW + timedelta(microseconds=1))
+        await uow.audit_streams.open("never written", "r", now=NOW + timedelta(microseconds=2))
     async with store.reading() as uow:
         newest = await uow.audit_streams.newest("r")
         assert newest is not None
         assert (newest.head, newest.is_closed, newest.opened_at, newest.replica) == (head, False, NOW, "r")
         rows = list(await uow.audit_streams.list(after=0, limit=10))
-        assert [row.head.stream for row in rows] == ["s1", "s2"]
+        assert [row.head.stream for row in rows] == ["s1", "s2", "never written"]
         assert (rows[1].head.sequence, rows[1].head.digests) == (-1, 0)
-        assert [row.head.stream for row in await uow.audit_streams.list(after=rows[0].number, limit=10)] == ["s2"]
+        assert [row.head.stream for row in await uow.audit_streams.list(after=rows[0].number, limit=10)] == ["s2", "never written"]
         assert len(list(await uow.audit_streams.list(after=0, limit=1))) == 1
 
 

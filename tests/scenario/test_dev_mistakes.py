@@ -159,6 +159,7 @@ def test_what_is_no_folder_and_no_region_is_refused_by_name(tmp_path: Path) -> N
         done = run("--data", str(place))
         assert (done.exit_code, done.exception.__class__) == (3, SystemExit)
         assert done.output.startswith(f"--data: {place} cannot be used: ")
+        assert "Errno" not in done.output
     done = CliRunner().invoke(main, ["dev", "--data", str(tmp_path / "d"), "--regions", "us-east-1,../mars"])
     assert done.exit_code == 2
     assert "--regions: ../mars is no name of a Region" in done.output

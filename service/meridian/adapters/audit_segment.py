@@ -77,6 +77,11 @@ class AuditDirectory:
         disk = os.fstatvfs(self._descriptor)
         return disk.f_bavail * disk.f_frsize
 
+    def require_reserve(self, reserve_bytes: int) -> None:
+        """Raises: OSError where its disk has less than that left."""
+        if reserve_bytes and self.free_bytes() < reserve_bytes:
+            raise _no_room()
+
     def sync(self) -> None:
         """Make names durable. Raises: OSError."""
         os.fsync(self._descriptor)
@@ -167,7 +172,7 @@ class Segment:
             # Others write here too: only a part of what is free is counted on until the next look.
             self._known_free = self._reserve_bytes + min(free - self._reserve_bytes, LOOK_AGAIN_BYTES) - needed
             if free < self._reserve_bytes:
-                raise OSError(errno.ENOSPC, "the audit disk is down to its reserve")
+                raise _no_room()
 
     def cut(self) -> None:
         """Remove what a failed write may have left."""
@@ -187,6 +192,10 @@ class Segment:
         """Close and remove a file that nothing was written to."""
         os.close(self._descriptor)
         self.path.unlink(missing_ok=True)
+
+
+def _no_room() -> OSError:
+    return OSError(errno.ENOSPC, "the audit disk is down to its reserve")
 
 
 def allocate(descriptor: int, start: int, size: int) -> int:

@@ -221,7 +221,7 @@ async def _stream(uow: UnitOfWork, settings: Settings) -> list[Finding]:
     found = []
     for directory in log_directories(settings.audit.directory) if path.is_dir() else ():
         row = await uow.audit_streams.newest(settings.replica if directory == settings.audit.directory else directory.name)
-        if row is None or row.head.sequence < 0:
+        if row is None:
             continue
         if any(first is not None and first.stream == row.head.stream for first in map(head_of, segments_in(directory))):
             continue

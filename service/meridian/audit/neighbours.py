@@ -31,12 +31,11 @@ class Registered:
     """The end of the log as the database, or a digest, knew it when a stream was opened."""
 
     stream: str
-    pin: Pin | None
-    """None if the database knew no record of it."""
+    pin: Pin
 
 
 def registered_in(opening: Head) -> Registered | None:
-    """What a StreamOpen says the database knew; None where it knew nothing."""
+    """What a StreamOpen says the database knew; None where it knew no record of any."""
     return _said_in(opening, "registered", f"the database, by the StreamOpen of {opening.path.name},")
 
 
@@ -51,7 +50,7 @@ def _said_in(opening: Head, name: str, who: str) -> Registered | None:
         return None
     stream, sequence = str(said.get("stream")), said.get("seq")
     if not isinstance(sequence, int) or sequence < 0:
-        return Registered(stream, None)
+        return None  # of a stream that was registered by a start that failed before it wrote anything, for one
     return Registered(stream, Pin(sequence, str(said.get("hash")), who))
 
 
@@ -81,7 +80,7 @@ def _told_by(heads: Sequence[Head]) -> Neighbours:
     pins: dict[str, list[Pin]] = {}
     for head in heads:
         for said in (registered_in(head), missing_in(head)):
-            if said is not None and said.pin is not None:
+            if said is not None:
                 pins.setdefault(said.stream, []).append(said.pin)
     return replace(told, pins=pins)
 

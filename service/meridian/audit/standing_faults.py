@@ -11,6 +11,8 @@ from typing import Final
 from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 AGAIN_SECONDS: Final = 60.0
+FAULTS_MAX: Final = 4
+"""Different ones of a subject that are told in that time: a look and a record may each meet its own, in turns."""
 
 
 class StandingFaults:
@@ -19,14 +21,14 @@ class StandingFaults:
     def __init__(self, events: SecurityEvents, monotonic: Callable[[], float]) -> None:
         self._events = events
         self._monotonic = monotonic
-        self._told: dict[str, tuple[str, float]] = {}
+        self._told: dict[str, dict[str, float]] = {}
 
     def tell(self, subject: str, fault: str) -> None:
         """Report it, unless it was lately."""
         now = self._monotonic()
-        told, at = self._told.get(subject, ("", 0.0))
-        if told != fault or now - at >= AGAIN_SECONDS:
-            self._told[subject] = (fault, now)
+        lately = {each: at for each, at in self._told.get(subject, {}).items() if now - at < AGAIN_SECONDS}
+        if fault not in lately and len(lately) < FAULTS_MAX:
+            self._told[subject] = lately | {fault: now}
             self._events.report(SecurityEvent.AUDIT_LOG_FAULT, subject=subject, fault=fault)
 
     def ended(self, subject: str) -> None:

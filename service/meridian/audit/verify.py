@@ -185,7 +185,7 @@ class DirectoryCheck:
             (registered_in(opening), "which the database knew as the one before"),
             (missing_in(opening), "which was not there when this one began"),
         ):
-            if said is not None and said.stream in found and said.pin is not None:
+            if said is not None and said.stream in found:
                 found[said.stream].pins.append(said.pin)
             elif said is not None and not self._is_here(said.stream, found) and said.stream != opening.previous_stream:
                 told.setdefault(said.stream, f"stream {said.stream}, {what}, is missing")

@@ -136,8 +136,9 @@ async def open_core(settings: Settings, seat: Seat, audit_directory: AuditDirect
         audit_keys = engine.region_keyring
         signer, keys = await audit_keys.audit_signer(store, clock.now()), await audit_keys.audit_keys(store)
         require_own_log(audit_directory.path, keys)
-        opening = await _opening(store, identity, settings.replica, entropy.uuid())
+        audit_directory.require_reserve(settings.audit.reserve_bytes)
         audit_directory.write(KEYS_FILE, keys.to_json())
+        opening = await _opening(store, identity, settings.replica, entropy.uuid())  # once it is known that the folder takes files
         stream = _stream(settings.audit, AuditFile.open(audit_directory, opening, _rules(settings.audit), signer, clock), events)
     sinks = open_sinks(settings, receivers, stream.log, clock, events)
     stream.compress_closed(settings.audit.reserve_bytes, KeepRules(settings.audit.keep_seconds, settings.audit.keep_bytes), sinks.holds)

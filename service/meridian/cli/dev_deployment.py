@@ -25,6 +25,7 @@ from meridian.cli.region_place import RegionPlace
 from meridian.cli.tables import print_table
 from meridian.cli.terminal import say
 from meridian.cli.waiting import USUAL, StalledError, while_it_moves
+from meridian.domain.fault_places import file_fault
 from meridian.engine.secret_files import FileFault
 from meridian.process_memory import be_asked_to_end_with_parent
 
@@ -64,7 +65,8 @@ def run_deployment(root: Path, names: list[str], principals: Path | None, polici
     except FolderTakenError as fault:
         say(f"--data: {fault}: is `meridian dev` running in it already?", err=True)
     except (FileFault, OSError) as fault:
-        say(f"--data: {root} cannot be used: {fault}", err=True)
+        why = file_fault(fault) if isinstance(fault, OSError) else str(fault)
+        say(f"--data: {root} cannot be used: {why}", err=True)
     return SETUP
 
 

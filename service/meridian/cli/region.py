@@ -19,6 +19,7 @@ from meridian.cli.one_region import CONFIG, run_or_exit, settings_or_exit
 from meridian.cli.region_doctor import doctor
 from meridian.cli.terminal import say
 from meridian.contract.call_times import SECONDS_MAX
+from meridian.domain.fault_places import file_fault
 from meridian.domain.multi_region import OperatorWord
 from meridian.ports.entropy import Entropy
 from meridian.ports.store.store import Store
@@ -63,7 +64,8 @@ def _write_sample(config: Path) -> None:
     try:
         made = write_sample(config)
     except (SampleError, OSError) as fault:
-        say(f"nothing was written: {fault}", err=True)
+        why = file_fault(fault) if isinstance(fault, OSError) else str(fault)
+        say(f"nothing was written: {why}", err=True)
         sys.exit(SETUP)
     for path in made:
         say(str(path))

@@ -20,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.explain import told_of
 from meridian.authorization.sets.policy_files import Fault, PolicySetError, PolicySource, PolicyTexts, read_texts, understand
+from meridian.domain.fault_places import file_fault
 from meridian.domain.policy_answer import PolicySetTold
 from meridian.errors import KmsError
 from meridian.log import structlog
@@ -212,4 +213,6 @@ def _look(folder: Path) -> Look:
 
 
 def _text(fault: Exception) -> str:
+    if isinstance(fault, OSError) and fault.strerror:
+        return file_fault(fault)
     return str(fault) if isinstance(fault, OSError | ValueError) and str(fault) else type(fault).__name__

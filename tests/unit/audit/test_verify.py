@@ -14,6 +14,7 @@ from meridian.audit.keys import KEYS_FILE, AuditKey, AuditKeys, AuditKeysError
 from meridian.audit.stream_files import digests_in, segments_in
 from meridian.audit.verify import Expected, verify_directory
 from meridian.cli.audit import audit
+from meridian.ports.store.audit_streams import StreamHead
 
 
 def write(directory: Path, stream: str, second: int, keyholder: Keyholder, records: int = 4) -> Path:
@@ -42,6 +43,12 @@ def test_every_changed_byte_is_found_at_its_line_or_the_next(tmp_path: Path, ste
         line = original[:at].count(b"\n") + 1
         assert report.verdict in (Verdict.TAMPERED, Verdict.INCOMPLETE), at
         assert any(f.path == path and (not f.line or line <= f.line <= line + 1) for f in report.findings), (at, report.findings)
+
+
+def test_a_stream_that_was_registered_and_never_written_is_not_missed(tmp_path: Path) -> None:
+    keyholder = Keyholder()
+    open_file(tmp_path, "s2", keyholder=keyholder, registered=StreamHead("s1", -1, "", 0)).close()
+    assert check(tmp_path, keyholder).findings == []
 
 
 @pytest.mark.parametrize("operation", ["drop", "swap", "repeat"])

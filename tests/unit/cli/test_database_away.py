@@ -79,6 +79,8 @@ def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(tmp_path: Path, 
     (line,) = [line for line in done.output.splitlines() if line.strip() and not line.startswith("{")]
     assert "database" in line
     assert "secret" not in line
+    assert "Errno" not in line
+    assert not {"sqlite+", "postgresql+"} & {word[: word.find("+") + 1] for word in line.split()}, "as the settings name it"
 
 
 def test_every_command_with_settings_is_walked() -> None:

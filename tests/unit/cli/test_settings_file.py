@@ -157,6 +157,13 @@ def test_a_database_that_can_be_used(settings: Path, url: str) -> None:
     assert load_settings(settings).database == url.replace("sqlite:///", f"sqlite:///{settings.parent}/")
 
 
+def test_a_file_that_cannot_be_read_is_told_without_numbers_of_the_machine(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "none.toml", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(SettingsError) as told:
+            load_settings(path)
+        assert str(told.value) == f"{path}: {why}"
+
+
 def test_a_file_without_an_end_is_read_up_to_a_length() -> None:
     with pytest.raises(SettingsError, match="/dev/zero: is longer than 4,194,304 bytes"):
         load_settings(Path("/dev/zero"))

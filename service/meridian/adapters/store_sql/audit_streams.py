@@ -49,8 +49,8 @@ class SqlAuditStreams:
         )
 
     async def newest(self, replica: str) -> StreamRow | None:
-        found = await self._connection.execute(select(*S).where(S.replica == replica).order_by(S.number.desc()).limit(1))
-        row = found.first()
+        known = select(*S).where(S.replica == replica, S.head_sequence >= 0)
+        row = (await self._connection.execute(known.order_by(S.number.desc()).limit(1))).first()
         return None if row is None else _row(row)
 
     async def last(self) -> StreamRow | None:

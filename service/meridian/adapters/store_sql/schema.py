@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meridian.adapters.store_sql.dialects import ERRAND_SECONDS, engine_for_once, keep_private, missing_file
+from meridian.domain.fault_places import file_fault
 
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
 """Every revision that this release knows, oldest first: those of `migrations/versions`, without reading them."""
@@ -84,7 +85,9 @@ async def open_engine(url: str, statement_seconds: float | None) -> AsyncIterato
     try:
         yield engine
     except (SQLAlchemyError, OSError) as fault:
-        reason = getattr(fault, "orig", None) or str(fault) or "it does not answer"
-        raise SchemaError(f"{engine.url.render_as_string(hide_password=True)} cannot be used: {reason}") from fault
+        said = getattr(fault, "orig", None) or fault
+        reason = (file_fault(said) if isinstance(said, OSError) and said.strerror else str(said)) or "it does not answer"
+        named = engine.url.set(drivername=engine.url.get_backend_name())  # as settings name it, without our driver
+        raise SchemaError(f"{named.render_as_string(hide_password=True)} cannot be used: {reason}") from fault
     finally:
         await engine.dispose()

@@ -92,7 +92,7 @@ class AuditStreams(Protocol):
         ...
 
     async def newest(self, replica: str) -> StreamRow | None:
-        """The stream that this replica opened last."""
+        """The stream that this replica opened last, of those of which a record is known: a start may fail before it writes one."""
         ...
 
     async def last(self) -> StreamRow | None:
