@@ -269,7 +269,7 @@ class HeldRefusals:
         self._held += 1
         longest = min(self._counts[account] // PROMPT_MAX, HELD_TIMES_MAX) * RETRY_SECONDS
         until = now + longest * (1 - SPREAD * (self._counts[account] * GOLDEN % 1))
-        return ceil(until / TOGETHER_SECONDS) * TOGETHER_SECONDS - now
+        return min(longest, ceil(until / TOGETHER_SECONDS) * TOGETHER_SECONDS - now)
 
     def end(self) -> None:
         """One is held back no more."""
