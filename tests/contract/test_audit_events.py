@@ -47,6 +47,16 @@ async def test_events_wait_in_order_until_they_are_removed(store: SqlStore) -> N
 
 
 @pytest.mark.asyncio
+async def test_whether_an_event_waits_is_told_whoever_holds_it(store: SqlStore) -> None:
+    async with store.transaction() as uow:
+        assert not await uow.audit_events.has_any()
+        await uow.audit_events.insert("free", b"", owner=NOBODY)
+        assert await uow.audit_events.has_any()
+        await uow.audit_events.remove(["free"])
+        assert not await uow.audit_events.has_any()
+
+
+@pytest.mark.asyncio
 async def test_nobody_claims_what_another_holds_until_its_lease_has_ended(store: SqlStore, other_store: SqlStore) -> None:
     async with store.transaction() as uow:
         await uow.audit_events.insert("mine", b"", owner="a")

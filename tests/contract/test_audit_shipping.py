@@ -16,6 +16,7 @@ from tests.contract.test_store import NOW
 from tests.reported_events import ReportedEvents
 
 from meridian.adapters.audit_stream import FileAuditStream
+from meridian.adapters.store_sql.dialects import WRITE_SECONDS
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.copies import Copies, Counted
 from meridian.audit.ship_events import AuditShipping
@@ -87,6 +88,24 @@ async def test_an_event_is_written_once_by_the_process_that_holds_it(store: SqlS
     assert set(times(one.folder, two.folder).values()) == {1}
     assert {name for name in times(one.folder) if name in names} == set(names)
     assert await waiting(store) == []
+
+
+@pytest.mark.asyncio
+async def test_a_look_that_finds_nothing_waits_for_no_writer(store: SqlStore, other_store: SqlStore, tmp_path: Path) -> None:
+    one = await Process(store, tmp_path, "s1").start()
+    async with other_store.transaction() as uow, asyncio.timeout(WRITE_SECONDS / 2):
+        await uow.audit_events.insert("free", orjson.dumps(event("free")), owner=NOBODY)
+        assert not await one.shipping.ship()
+    await one.shipping.ship()
+    assert times(tmp_path) == {"free": 1}
+
+
+@pytest.mark.asyncio
+async def test_a_look_tries_a_database_that_kept_nothing(store: SqlStore, tmp_path: Path) -> None:
+    one = await Process(store, tmp_path, "s1").start()
+    store._cannot_write = "the disk is full"
+    await one.shipping.ship()
+    assert store.trouble() == "", "nothing else may write for a minute, and a Region that is not ready is asked nothing"
 
 
 @pytest.mark.asyncio

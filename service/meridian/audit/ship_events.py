@@ -144,6 +144,9 @@ class AuditShipping:
     async def _settle(self, claimed: int | None) -> Sequence[str]:
         """Forget what is durable and, if asked to, claim so many events; the answer is what this stream holds then."""
         self._durable += self._stream.durable_changes()
+        # Asked without the writer's lock, so that an idle Region stands in nobody's way; what could not be written to is tried again.
+        if not self._durable and not self._store.trouble() and not await self._is_any_stored():
+            return ()
         async with self._store.transaction() as uow:
             await self._forget(uow)
             if claimed is not None:
@@ -151,6 +154,10 @@ class AuditShipping:
             held = await uow.audit_events.held(self._owner, are_steady=True)
         self._durable = []
         return held
+
+    async def _is_any_stored(self) -> bool:
+        async with self._store.reading() as uow:
+            return await uow.audit_events.has_any()
 
     async def _forget(self, uow: UnitOfWork) -> None:
         if self._durable:

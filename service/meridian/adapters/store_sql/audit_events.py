@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.adapters.store_sql.dialects import seconds_now
-from meridian.ports.store.audit_events import LEASE_SECONDS, NOBODY, STEADY_SECONDS, StoredEvent
+from meridian.adapters.store_sql.look_statements import ANY_EVENT, CLAIM, HELD, HELD_STEADILY, SHORTEN, later, lease
+from meridian.ports.store.audit_events import LEASE_SECONDS, NOBODY, StoredEvent
 
 E = t.audit_events.c
-MICROSECONDS: Final = 1_000_000
-RENEWED_SECONDS: Final = (LEASE_SECONDS + STEADY_SECONDS) / 2
 
 
 class SqlAuditEvents:
@@ -23,19 +20,17 @@ class SqlAuditEvents:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    async def has_any(self) -> bool:
+        return (await self._connection.execute(ANY_EVENT)).first() is not None
+
     async def insert(self, event_id: str, body: bytes, *, owner: str) -> None:
-        until = self._now(LEASE_SECONDS) if owner != NOBODY else 0
+        until = later(LEASE_SECONDS) if owner != NOBODY else 0
         values = {"event_id": event_id, "body": body, "lease_owner": owner, "lease_until": until, "taken_from": NOBODY}
         await self._connection.execute(insert(t.audit_events).values(values))
 
     async def claim(self, owner: str, *, limit: int) -> None:
-        # No lease ends later than one that begins now, but where the database's clock has gone back.
-        too_long = update(t.audit_events).where(E.lease_until > self._now(LEASE_SECONDS))
-        await self._connection.execute(too_long.values(lease_until=self._now(LEASE_SECONDS)))
-        is_own = and_(E.lease_owner == owner, E.lease_until <= self._now(RENEWED_SECONDS))
-        free = select(E.number).where(or_(is_own, E.lease_until <= self._now(0))).order_by(E.number).limit(limit)
-        # Writers come one at a time, so a row is free or it is not; the lock is for whoever would write beside that rule.
-        await self._lease(owner, E.number.in_(free.with_for_update(skip_locked=True)))
+        await self._connection.execute(SHORTEN)
+        await self._connection.execute(CLAIM, {"owner": owner, "most": limit})
 
     async def take(self, owner: str, *, before: str) -> None:
         await self._lease(owner, E.lease_owner == before)
@@ -44,8 +39,7 @@ class SqlAuditEvents:
         return await self._lease(owner, and_(E.lease_owner == owner, E.event_id == event_id)) > 0
 
     async def held(self, owner: str, *, are_steady: bool) -> Sequence[str]:
-        steady = [E.lease_until > self._now(STEADY_SECONDS)] if are_steady else []
-        rows = await self._connection.execute(select(E.event_id).where(E.lease_owner == owner, *steady).order_by(E.number))
+        rows = await self._connection.execute(HELD_STEADILY if are_steady else HELD, {"owner": owner})
         return [row.event_id for row in rows]
 
     async def owners(self) -> Sequence[str]:
@@ -63,13 +57,4 @@ class SqlAuditEvents:
         await self._connection.execute(delete(t.audit_events).where(E.event_id.in_(list(event_ids))))
 
     async def _lease(self, owner: str, where: ColumnElement[bool]) -> int:
-        values = {
-            "taken_from": case((E.lease_owner == owner, E.taken_from), else_=E.lease_owner),
-            "lease_owner": owner,
-            "lease_until": self._now(LEASE_SECONDS),
-        }
-        return int((await self._connection.execute(update(t.audit_events).where(where).values(values))).rowcount)
-
-    def _now(self, seconds_later: float) -> ColumnElement[Any]:
-        """The database's clock in microseconds, so many seconds later."""
-        return cast((seconds_now(self._connection.dialect) + seconds_later) * MICROSECONDS, BigInteger)
+        return int((await self._connection.execute(lease(where), {"owner": owner})).rowcount)

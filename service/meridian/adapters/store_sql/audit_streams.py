@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.look_statements import AUDIT_KEYS
 from meridian.domain.identifiers import key_arn
 from meridian.domain.key import KeyState
 from meridian.ports.store.audit_streams import AuditKeyRow, KeyTrace, StreamHead, StreamRow, Verification
@@ -81,7 +82,7 @@ class SqlAuditStreams:
         return None if row is None else Verification(row.verified_at, row.verdict, row.findings, row.unproven, row.records, row.streams)
 
     async def keys(self) -> Sequence[AuditKeyRow]:
-        rows = await self._connection.execute(select(*t.audit_keys.c).order_by(t.audit_keys.c.number))
+        rows = await self._connection.execute(AUDIT_KEYS)
         return [AuditKeyRow(row.number, bytes(row.public_key), bytes(row.signature), row.created_at) for row in rows]
 
     async def insert_key(self, row: AuditKeyRow) -> None:

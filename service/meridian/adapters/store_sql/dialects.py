@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sqlalchemy import URL, ColumnElement, Connection, Dialect, event, extract, func, make_url, text
+from sqlalchemy import URL, Connection, Dialect, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
@@ -109,12 +109,6 @@ def keep_private(url: str) -> None:
         path = Path(f"{parsed.database}{suffix}")
         if path.is_file() and path.stat().st_uid == os.geteuid():
             path.chmod(OWNER_ALONE)
-
-
-def seconds_now(dialect: Dialect) -> ColumnElement[Any]:
-    """The database's clock, in seconds since 1970; within one transaction it goes on."""
-    # SQLite counts days from noon of 24 November 4714 BC.
-    return (func.julianday("now") - 2440587.5) * 86400 if dialect.name == "sqlite" else extract("epoch", func.clock_timestamp())
 
 
 def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:

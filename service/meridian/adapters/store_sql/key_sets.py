@@ -12,6 +12,7 @@ from sqlalchemy import Row, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.look_statements import RESERVED
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.multi_region import Held, Member, MemberStatus, RowStatus, SetMaterial, SetRow, SetState, Term, TermLink, ToldLost
 from meridian.ports.store.faults import VersionConflict
@@ -59,14 +60,8 @@ class SqlKeySets:
         return [RelatedKeys(primary, tuple(json.loads(replicas)), number) for primary, replicas, number in rows]
 
     async def list_reserved(self, *, prepared_by: str, before: datetime, limit: int) -> Rows[SetRow]:
-        c = t.key_sets.c
-        query = (
-            select(*COLUMNS)
-            .where(c.status == str(RowStatus.RESERVED), c.prepared_by == prepared_by, c.reserved_at < before)
-            .order_by(c.reserved_at)
-            .limit(limit)
-        )
-        return await read_rows(self._connection, t.key_sets, query, read_set_row)
+        wanted = {"prepared_by": prepared_by, "moment": before, "most": limit}
+        return await read_rows(self._connection, t.key_sets, RESERVED, read_set_row, wanted)
 
     async def count_reserved(self, account: str, *, prepared_by: str, most: int) -> int:
         c = t.key_sets.c

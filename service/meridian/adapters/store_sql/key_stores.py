@@ -7,10 +7,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, tuple_, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
+from meridian.adapters.store_sql.look_statements import STORES_IN
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.domain.key_store import ConnectionState
 from meridian.ports.store.faults import VersionConflict
@@ -54,8 +55,8 @@ class SqlKeyStores:
         return await read_rows(self._connection, t.key_stores, query, read_key_store)
 
     async def list_in(self, states: Collection[ConnectionState], *, after: tuple[str, str], limit: int) -> Rows[KeyStoreRow]:
-        query = select(*S).where(S.state.in_([str(state) for state in states]), tuple_(S.account, S.store_id) > after)
-        return await read_rows(self._connection, t.key_stores, query.order_by(S.account, S.store_id).limit(limit), read_key_store)
+        page = {"states": [str(state) for state in states], "after_account": after[0], "after_name": after[1], "most": limit}
+        return await read_rows(self._connection, t.key_stores, STORES_IN, read_key_store, page)
 
 
 def _values(row: KeyStoreRow) -> dict[str, Any]:

@@ -6,26 +6,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
-    Column,
-    ColumnElement,
     Row,
     delete,
     func,
     insert,
-    or_,
     select,
-    tuple_,
-    union,
-    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.key_statements import KEY, MATERIALS, NAMES, TAGS
+from meridian.adapters.store_sql.look_statements import DUE, NEXT_DUE
 from meridian.adapters.store_sql.wrapped_rows import require_kek
 from meridian.domain.key import (
     Key,
@@ -40,18 +35,6 @@ from meridian.domain.key import (
 )
 from meridian.domain.key_store import ConnectionState
 from meridian.ports.store.faults import VersionConflict
-
-ROTATES: Final = or_(~t.keys.c.multi_region, t.keys.c.primary_region == t.keys.c.region)
-STARTABLE: Final = or_(t.keys.c.pending_material_id == "", t.keys.c.origin == str(Origin.EXTERNAL))
-"""What waits for acknowledgements of other Regions is not due; the last of them moves it."""
-TIMES: Final[tuple[tuple[Column[Any], tuple[ColumnElement[bool], ...]], ...]] = (
-    (t.keys.c.deletion_at, ()),
-    (t.keys.c.updating_until, ()),
-    (t.keys.c.next_rotation_at, (t.keys.c.state == str(KeyState.ENABLED), ROTATES)),
-    (t.keys.c.on_demand_started_at, (ROTATES, STARTABLE)),
-    (t.materials.c.expires_at, ()),
-)
-"""What comes to a key by time: when, and of which keys."""
 
 
 class SqlKeys:
@@ -135,13 +118,11 @@ class SqlKeys:
         return None if row is None else str(row.key_id)
 
     async def list_due(self, *, now: datetime, after: tuple[str, str], limit: int) -> Sequence[tuple[str, str]]:
-        due = union(*[select(at.table.c.account, at.table.c.key_id).where(at <= now, *where) for at, where in TIMES]).subquery()
-        page = select(due).where(tuple_(due.c.account, due.c.key_id) > after).order_by(due.c.account, due.c.key_id).limit(limit)
-        return [(row.account, row.key_id) for row in await self._connection.execute(page)]
+        page = {"moment": now, "after_account": after[0], "after_name": after[1], "most": limit}
+        return [(row.account, row.key_id) for row in await self._connection.execute(DUE, page)]
 
     async def next_due(self) -> datetime | None:
-        earliest = union_all(*[select(func.min(at).label("at")).where(*where) for at, where in TIMES]).subquery()
-        at: datetime | None = (await self._connection.execute(select(func.min(earliest.c.at)))).scalar()
+        at: datetime | None = (await self._connection.execute(NEXT_DUE)).scalar()
         return at
 
     async def list_updating(self, *, before: datetime, limit: int) -> Sequence[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, Select, Table, select
@@ -14,12 +14,18 @@ from meridian.ports.store.rows import Rows, UnreadableRow
 T = TypeVar("T")
 
 
-async def read_rows(connection: AsyncConnection, table: Table, query: Select[Any], read: Callable[[Row[Any]], T]) -> Rows[T]:
-    """What `read` makes of each row of the query, which selects all columns of this table."""
+Parameters = Mapping[str, Any]
+
+
+async def read_rows(
+    connection: AsyncConnection, table: Table, query: Select[Any], read: Callable[[Row[Any]], T], parameters: Parameters | None = None
+) -> Rows[T]:
+    """What `read` makes of each row of the query, which selects all columns of this table, with these parameters."""
     try:
-        found = (await connection.execute(query)).all()
+        found = (await connection.execute(query, parameters)).all()
     except ROW_FAULTS:  # the driver's values do not become the column's: row by row, to find out which
-        return await _one_by_one(connection, table, query, read)
+        names = (await connection.execute(query.with_only_columns(*table.primary_key.columns), parameters)).all()
+        return await _one_by_one(connection, table, names, read)
     rows: list[T] = []
     unreadable: list[UnreadableRow] = []
     for row in found:
@@ -30,11 +36,11 @@ async def read_rows(connection: AsyncConnection, table: Table, query: Select[Any
     return Rows(tuple(rows), tuple(unreadable))
 
 
-async def _one_by_one(connection: AsyncConnection, table: Table, query: Select[Any], read: Callable[[Row[Any]], T]) -> Rows[T]:
+async def _one_by_one(connection: AsyncConnection, table: Table, names: Sequence[Row[Any]], read: Callable[[Row[Any]], T]) -> Rows[T]:
     columns = tuple(table.primary_key.columns)
     rows: list[T] = []
     unreadable: list[UnreadableRow] = []
-    for name in (await connection.execute(query.with_only_columns(*columns))).all():
+    for name in names:
         same = [column == value for column, value in zip(columns, name, strict=True)]
         try:
             rows.append(read((await connection.execute(select(*table.c).where(*same))).one()))

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
-from meridian.adapters.store_sql.dialects import seconds_now
+from meridian.adapters.store_sql.look_statements import CHANGES_AFTER, NOW
 from meridian.ports.store.faults import FeedPruned, VersionConflict
 from meridian.ports.store.region import Change, RegionIdentity
 
@@ -56,12 +56,7 @@ class SqlRegion:
             await self._connection.execute(insert(t.changes).values(account=row.account, key_id=row.key_id))
 
     async def changes_after(self, number: int, *, limit: int) -> Sequence[Change]:
-        rows = await self._connection.execute(
-            select(t.changes.c.number, t.changes.c.account, t.changes.c.key_id)
-            .where(t.changes.c.number > number)
-            .order_by(t.changes.c.number)
-            .limit(limit)
-        )
+        rows = await self._connection.execute(CHANGES_AFTER, {"after": number, "most": limit})
         changes = [Change(row.number, row.account, row.key_id) for row in rows]
         if changes:  # what was pruned was older than what is there: of a quiet feed nothing was
             pruned = await self._connection.execute(select(t.counters.c.value).where(t.counters.c.name == PRUNED))
@@ -78,7 +73,7 @@ class SqlRegion:
         return int(done.rowcount)
 
     async def now(self) -> datetime:
-        found = await self._connection.execute(select(seconds_now(self._connection.dialect)))
+        found = await self._connection.execute(NOW)
         return datetime.fromtimestamp(float(found.scalar_one()), UTC)
 
     async def last_change(self) -> int:

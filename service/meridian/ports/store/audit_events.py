@@ -29,6 +29,10 @@ class StoredEvent:
 class AuditEvents(Protocol):
     """Events stored with the change they tell of, until they are durable in an audit stream."""
 
+    async def has_any(self) -> bool:
+        """Whether an event is stored, whoever holds it."""
+        ...
+
     async def insert(self, event_id: str, body: bytes, *, owner: str) -> None:
         """Store an event in this transaction, leased to a stream; `NOBODY` leaves it to whoever claims it first."""
         ...

@@ -72,6 +72,10 @@ class Store(Protocol):
         None where the database has no such number: then only a look tells."""
         ...
 
+    def trouble(self) -> str:
+        """Why nothing can be kept now, although the database answers, as the last change found it; empty where all is well."""
+        ...
+
     async def close(self) -> None:
         """Release every connection."""
         ...
