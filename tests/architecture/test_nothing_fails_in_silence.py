@@ -26,7 +26,7 @@ ELSEWHERE = {
     "authorization/decision/question.py _ask": "the same as evaluate",
     "adapters/audit_compression.py _work": "on_fault reports it as a fault of the audit log",
     "adapters/audit_retention.py due": "the same",
-    "transport/grpc_interceptor.py edge": "refusal_of reports all but cancellation and the end of the call's time",
+    "transport/grpc_interceptor.py _answer": "refusal_of reports all but cancellation and the end of the call's time",
     "transport/envoy/grpc_wire.py _call": "the same",
     "cli/in_envoy.py _live": "the process says what it was, with its trace, and ends with the code of a failure",
     "audit/record_bounds.py shown": "the record carries the mark, and audit/record_maker.py has reported what led to it",

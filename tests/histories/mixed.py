@@ -17,10 +17,10 @@ from meridian.client import AsyncClient, Endpoint, KmsServiceError
 from meridian.client.fields import DecryptFields, EncryptFields
 
 DAY_SECONDS, WINDOW_DAYS = 5.0, 7
-CACHE_BYTES: Final = 32 << 20
+CACHE_BYTES: Final = 24 << 20
 SETTINGS: Final = f"limits.cache_bytes = {CACHE_BYTES}\nlimits.day_seconds = {DAY_SECONDS}\n"
 """Caches that are full after a tenth of the calls, and keys that are erased while they go on."""
-CALLERS, KEYS_EACH, BLOBS_KEPT, ITEMS = 6, 30, 200, 50
+CALLERS, KEYS_EACH, BLOBS_KEPT, ITEMS = 6, 10, 200, 80
 FRESH: Final = 0.05
 """Contexts and policies that are new, of all: each costs a decision, or what policies are made into."""
 CALL_SECONDS: Final = 30.0
@@ -85,8 +85,8 @@ class Caller:
             (self._decrypt, 20),
             (self._data_key, 6),
             (self._look, 4),
-            (self._encrypt_batch, 8),
-            (self._decrypt_batch, 8),
+            (self._encrypt_batch, 12),
+            (self._decrypt_batch, 12),
             *[
                 (change, 1)
                 for change in (self._replace, self._rotate, self._tag, self._put_policy, self._grant, self._alias, self._describe)

@@ -31,6 +31,7 @@ from meridian.client import Client
 from meridian.contract.catalog import served_rpcs
 from meridian.crypto.certificates import CertificateFiles, new_leaf
 from meridian.kms.v1 import types_pb2 as t
+from meridian.transport.envoy.configuration import FREED_BYTES, FREED_SECONDS
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(240)]
 
@@ -128,6 +129,22 @@ def test_a_folder_whose_path_is_too_long_for_a_socket_is_named(
     done = serve(deployment)
     assert done.returncode == SETUP
     assert told(done).startswith(f"cannot start: front: {folder} is too long")
+
+
+def memory_of(admin: Path) -> dict[str, int]:
+    """What Envoy's allocator says of itself."""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.connect(str(admin))
+        asked.sendall(b"GET /memory HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n")
+        answer = asked.makefile("rb").read().decode()
+    return {name: int(count) for name, count in re.findall(r'"(\w+)": "(\d+)"', answer)}
+
+
+def test_free_memory_goes_back_to_the_system(deployment: Deployment, temporary: Path) -> None:
+    deployment.start()
+    (admin,) = temporary.glob(f"{FOLDER}*/admin.sock")
+    assert memory_of(admin)["pageheap_free"] > 0
+    deployment.wait_until(lambda: memory_of(admin)["pageheap_unmapped"] > FREED_BYTES, 6 * FREED_SECONDS)
 
 
 def test_its_files_are_its_own_and_hold_no_secret(deployment: Deployment, temporary: Path) -> None:

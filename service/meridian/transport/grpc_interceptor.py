@@ -64,28 +64,38 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._wrapped[path] = wrapped
         return wrapped
 
-    async def _refuse_unknown(self, _messages: Any, context: Any) -> bytes:
+    async def _refuse_unknown(self, messages: Any, context: Any) -> bytes:
         """What gRPC answers by itself where there is no method, and told of: nothing of the call is read."""
         self._events.report(SecurityEvent.UNKNOWN_OPERATION, subject=network_of(evidence_of(context).source_ip))
-        return _ended(context, grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        ending = context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        del messages, context
+        return bytes(await ending)
 
     def _edge(self, rpc: Rpc, walk: Walk) -> Callable[[Any, Any], Awaitable[bytes]]:
-        async def edge(_messages: Any, context: Any) -> bytes:
-            started = self._clock.monotonic()
+        async def edge(messages: Any, context: Any) -> bytes:
             request_id = self._entropy.uuid()
-            try:
-                call = await self._known_call(rpc, context, request_id, started)
-                with self._time_of(call, context):
-                    answer = await walk(call)
-                context.set_trailing_metadata(((REQUEST_ID, request_id),))
-                return bytes(answer.SerializeToString())
-            except KmsError as error:
-                failure = error.without_frames()
-            except BaseException as fault:
-                failure = self._call_edge.refusal_of(fault, rpc)
-            return _refused(context, failure, request_id)
+            answer = await self._answer(rpc, walk, context, request_id)
+            if not isinstance(answer, KmsError):
+                return answer
+            ending = _abort(context, answer, request_id)
+            del messages, context
+            return bytes(await ending)
 
         return edge
+
+    async def _answer(self, rpc: Rpc, walk: Walk, context: Any, request_id: str) -> bytes | KmsError:
+        """The answer, or why there is none."""
+        started = self._clock.monotonic()
+        try:
+            call = await self._known_call(rpc, context, request_id, started)
+            with self._time_of(call, context):
+                answer = await walk(call)
+            context.set_trailing_metadata(((REQUEST_ID, request_id),))
+            return bytes(answer.SerializeToString())
+        except KmsError as error:
+            return error.without_frames()
+        except BaseException as fault:
+            return self._call_edge.refusal_of(fault, rpc)
 
     async def _known_call(self, rpc: Rpc, context: Any, request_id: str, started: float) -> Call:
         """The call, its caller known and only then its message read. Raises: KmsError, TimeoutError, asyncio.CancelledError."""
@@ -95,15 +105,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return self._call_edge.time_of(call, context.time_remaining())
 
 
-def _refused(context: Any, failure: KmsError, request_id: str) -> bytes:
+def _abort(context: Any, failure: KmsError, request_id: str) -> Awaitable[Any]:
+    """Ends the call with a status, and no message of its answer; awaited, it raises what gRPC wants to see. The context keeps that, and
+    that keeps the frame in which it was raised: if the frame had the context, both would stay until a collector comes by."""
     status = sent_status(failure, request_id)
-    context.set_trailing_metadata(((REQUEST_ID, request_id), (DETAILS, status.details)))
-    return _ended(context, CODES[status.code], status.message)
-
-
-def _ended(context: Any, code: grpc.StatusCode, text: str) -> bytes:
-    """The call ends so, and no message of its answer is sent. `abort` would raise, and its error keep all that the call held until a
-    collector comes by."""
-    context.set_code(code)
-    context.set_details(text)
-    return b""
+    ending: Awaitable[Any] = context.abort(CODES[status.code], status.message, ((REQUEST_ID, request_id), (DETAILS, status.details)))
+    return ending

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 from tests.reported_events import ReportedEvents
@@ -45,11 +45,15 @@ ANSWER = encryption_pb2.EncryptResponse(ciphertext_blob=b"b")
 SECONDS, CALLS = 20.0, 3
 
 
+class Aborted(Exception):
+    """What a context raises that was told to end the call."""
+
+
 class Context:
-    """A gRPC context of grpcio, with a message."""
+    """A gRPC context of grpcio, with a message; it keeps what it raises, as that does."""
 
     def __init__(self) -> None:
-        self.code = grpc.StatusCode.OK
+        self.raised: Aborted | None = None
 
     def peer(self) -> str:
         return "ipv4:127.0.0.1:1"
@@ -68,10 +72,10 @@ class Context:
 
     def set_trailing_metadata(self, metadata: Any) -> None: ...
 
-    def set_details(self, details: str) -> None: ...
-
-    def set_code(self, code: grpc.StatusCode) -> None:
-        self.code = code
+    def abort(self, code: Any, details: str, metadata: Any = ()) -> asyncio.Future[None]:
+        self.raised, raising = Aborted(), asyncio.get_running_loop().create_future()
+        raising.set_exception(self.raised)
+        return raising
 
 
 async def answered(_: Call) -> Any:
@@ -83,8 +87,10 @@ async def answered_outside(call: Call) -> Any:
     return ANSWER
 
 
-async def refused(_: Call) -> Any:
-    raise AccessDeniedException("no")
+async def refused(call: Call) -> Any:
+    """As the pipeline refuses, which notes why."""
+    call.error = AccessDeniedException("no")
+    raise call.error
 
 
 async def cut(_: Call) -> Any:
@@ -117,12 +123,12 @@ def entrance(walk: Walk) -> Entrance:
     )
 
 
-def calls_in_memory() -> list[Call]:
-    return [each for each in gc.get_objects() if type(each) is Call]
+def calls_in_memory() -> list[Call | Context]:
+    return [each for each in gc.get_objects() if type(each) in (Call, Context)]
 
 
-def left_of(story: Callable[[], Coroutine[Any, Any, None]]) -> list[Call]:
-    """Its calls that are still in memory after it, where no collector has come by."""
+def left_of(story: Callable[[], Coroutine[Any, Any, None]]) -> list[Call | Context]:
+    """Its calls and their contexts that are still in memory after it, where no collector has come by."""
     gc.collect()
     others = calls_in_memory()
     gc.disable()
@@ -140,9 +146,20 @@ def test_nothing_is_left_behind_grpcio(walk: Walk) -> None:
         wire = CallInterceptor({}, edge_of(around), around.clock, around.entropy, around.events)
         serve: Any = wire._edge(ENCRYPT, entrance(walk).walk)
         for _ in range(CALLS):
-            context = Context()
-            await serve(None, context)
-            assert (context.code is grpc.StatusCode.OK) == (walk not in (refused, cut))
+            with contextlib.suppress(Aborted):
+                await serve(None, Context())
+                assert walk in (answered, answered_outside)
+
+    assert left_of(story) == []
+
+
+def test_nothing_is_left_of_a_call_of_no_method() -> None:
+    async def story() -> None:
+        around = surroundings()
+        wire = CallInterceptor({}, edge_of(around), around.clock, around.entropy, around.events)
+        for _ in range(CALLS):
+            with pytest.raises(Aborted):
+                await wire._refuse_unknown(None, Context())
 
     assert left_of(story) == []
 

@@ -22,6 +22,10 @@ DEADLINE_SECONDS = 0.02
 PATIENCE_SECONDS = 20.0
 
 
+class Aborted(Exception):
+    """What a context raises that was told to end the call."""
+
+
 class Context:
     """A gRPC context with this much time left."""
 
@@ -34,10 +38,9 @@ class Context:
 
     def set_trailing_metadata(self, metadata: Any) -> None: ...
 
-    def set_details(self, details: str) -> None: ...
-
-    def set_code(self, code: Any) -> None:
+    async def abort(self, code: Any, details: str, metadata: Any) -> None:
         self.code = code.name
+        raise Aborted
 
 
 class KnownCallers(CallInterceptor):
@@ -68,7 +71,8 @@ def test_a_call_that_hangs_ends_with_its_deadline(rpc: Rpc, remaining: float | N
     async def story() -> None:
         context = Context(remaining)
         async with asyncio.timeout(PATIENCE_SECONDS) as patience:
-            await edge(None, context)
+            with pytest.raises(Aborted):
+                await edge(None, context)
         assert not patience.expired()
         assert context.code == ("DEADLINE_EXCEEDED" if remaining else "UNAVAILABLE")
 
@@ -83,7 +87,8 @@ def test_what_takes_longer_than_the_drain_is_refused_as_repeatable() -> None:
         context = Context(None)
         asyncio.get_running_loop().call_later(DEADLINE_SECONDS, under_way.cut_all)
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await edge(None, context)
+            with pytest.raises(Aborted):
+                await edge(None, context)
         assert context.code == "UNAVAILABLE"
         assert not under_way.open
 

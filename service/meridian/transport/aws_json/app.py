@@ -140,7 +140,7 @@ class AwsWire:
             with self._under_way.within(call, min(seconds, self._limits.deadline_seconds_max), e.Cut.SERVICE_BOUND):
                 written: bytes = await self._walk(call)
         except e.KmsError as error:
-            return self._error(error, arrival.request_id)
+            return self._error(error.without_frames(), arrival.request_id)
         except Exception as fault:
             self._events.report_fault(fault, during=rpc.name)
             return self._error(e.KMSInternalException(reason=type(fault).__name__), arrival.request_id)

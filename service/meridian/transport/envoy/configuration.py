@@ -20,6 +20,8 @@ HANDSHAKE_SECONDS: Final = 10
 """For TLS; who says nothing is let go then."""
 BUFFER_BESIDES_BYTES: Final = 64 * 1024
 """Beyond the longest request, so that one byte too many is refused by Meridian, in AWS's words, and much more by Envoy with 413."""
+FREED_BYTES, FREED_SECONDS = 4 * 1024 * 1024, 5
+"""So much free memory goes back to the system, so often: what a closed segment of the audit log is compressed in is 5 MB."""
 EVERY_ADDRESS: Final = "::"
 TLS_ALPN: Final = ("h2", "http/1.1")
 CERTIFICATE, AUTHORITY = "certificate", "authority"
@@ -34,6 +36,8 @@ def bootstrap_of(values: FrontValues, places: FrontPlaces) -> Json:
         # A socket that only this user opens: Meridian asks there for the end of the listener, and nobody else asks for anything.
         "admin": {"address": {"pipe": {"path": str(places.admin_socket), "mode": 0o600}}},
         "static_resources": {"listeners": _listeners(values, places)},
+        # Envoy's allocator, which is also Python's here, gives nothing back to the system by itself.
+        "memory_allocator_manager": {"bytes_to_release": FREED_BYTES, "memory_release_interval": seconds(FREED_SECONDS)},
         "overload_manager": {"resource_monitors": [_connection_budget(values.connections)]},
         # Counters cost memory per name; these are asked for when the process ends.
         "stats_config": {

@@ -143,7 +143,7 @@ class XksWire:
                 answer = await self._walk(call)
             written = messages.write_answer(arrival.call, answer)
         except e.KmsError as error:
-            return self._error_of(error)
+            return self._error_of(error.without_frames())
         except Exception as fault:
             self._events.report_fault(fault, during=arrival.rpc.name)
             return self._error_of(e.KMSInternalException(reason=type(fault).__name__))
