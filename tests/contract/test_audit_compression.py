@@ -6,8 +6,10 @@ import asyncio
 import threading
 import time
 import tracemalloc
+from hashlib import sha256
 from pathlib import Path
 
+import orjson
 import pytest
 import zstandard
 from tests.audit_logs import Keyholder, SteppingClock, Told, nobody, open_file, open_stream, record, records_in
@@ -124,6 +126,21 @@ def test_what_claims_to_be_gigabytes_takes_little_memory(tmp_path: Path) -> None
     tracemalloc.stop()
     assert report.verdict is Verdict.TAMPERED
     assert peak < 1 << 25
+
+
+def test_a_long_segment_is_compressed_within_a_small_window(tmp_path: Path) -> None:
+    """Which is what who compresses it and who reads it hold in memory."""
+    faults: list[OSError] = []
+    content = b"".join(orjson.dumps(record(number, padding="x" * 200)) for number in range(8_000))
+    plain = tmp_path / "segment.jsonl"
+    plain.write_bytes(content)
+    closed = CompressedSegments(0, faults.append)
+    closed.add(plain, sha256(content).hexdigest())
+    wait_until_compressed(tmp_path, plain=0)
+    closed.stop()
+    assert faults == []
+    (path,) = tmp_path.glob("*.zst")
+    assert zstandard.get_frame_parameters(path.read_bytes()).window_size <= 1 << 18 < len(content)
 
 
 def test_what_was_signed_and_is_not_what_lies_there_stays_as_it_is(tmp_path: Path) -> None:
