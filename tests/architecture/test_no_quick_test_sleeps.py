@@ -38,6 +38,7 @@ TABLE = {
     "unit/transport/test_aws_wire.py test_the_end_waits_for_the_records_of_callers_who_have_gone.walk": PLAYS,
     "unit/transport/test_envoy_departures.py answer": PLAYS,
     "unit/transport/test_envoy_departures.py test_a_departure_that_is_heard_of_late_cuts_nothing_that_came_after.story": NOTHING,
+    "unit/transport/test_envoy_departures.py test_of_a_call_that_is_refused_already_nobody_asks.story": NOTHING,
     "unit/transport/test_http_connections.py test_a_second_request_before_the_answer_ends_the_connection_after_it.story": UNSEEN,
     "unit/transport/test_http_connections.py "
     "test_known_callers_whose_next_request_does_not_arrive_make_way_after_those_that_rest.story": UNSEEN,
