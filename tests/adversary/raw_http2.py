@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,10 @@ DATA, HEADERS, RST, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
 ACK = END = 1
 WINDOW_SIZE: Final = 4
 """The setting that is a stream's first window."""
+WINDOW_MAX: Final = 2**31 - 1
+FIRST_WINDOW: Final = 65_535
+"""Of a connection."""
+FEW_BYTES: Final = 4096
 
 
 def frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
@@ -30,15 +35,56 @@ def request_head(path: str) -> bytes:
     return b"".join(_literal(*each) for each in [*fields, ("content-type", "application/grpc"), ("grpc-timeout", "60S")])
 
 
+def connected(address: tuple[str, int], client: Path, authority: Path, receive_bytes: int | None = None) -> ssl.SSLSocket:
+    """A connection to speak HTTP/2 on; `receive_bytes` is what the kernel keeps of answers that are not read, where it is not to choose."""
+    context = ssl.create_default_context(cafile=str(authority))
+    context.check_hostname = False
+    context.load_cert_chain(client.with_suffix(".crt"), client.with_suffix(".key"))
+    context.set_alpn_protocols(["h2"])
+    plain = socket.socket()
+    if receive_bytes is not None:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    plain.settimeout(10)
+    plain.connect(address)
+    return context.wrap_socket(plain, server_hostname="localhost")
+
+
+class UnreadAnswers:
+    """One connection whose answers are not read. `window`: how many bytes of each answer the server may send."""
+
+    def __init__(self, address: tuple[str, int], client: Path, authority: Path, window: int) -> None:
+        self._socket = connected(address, client, authority, receive_bytes=FEW_BYTES)
+        first = frame(SETTINGS, 0, 0, struct.pack(">HI", WINDOW_SIZE, window))
+        whole = frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", WINDOW_MAX - FIRST_WINDOW))
+        self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + first + whole)
+        self.begun = 0
+
+    def call(self, path: str, body: bytes) -> None:
+        """Send a whole request."""
+        stream = 2 * self.begun + 1
+        self._socket.sendall(frame(HEADERS, 4, stream, request_head(path)) + frame(DATA, END, stream, body))
+        self.begun += 1
+
+    def read(self, seconds: float) -> Iterator[tuple[int, int, int]]:
+        """(kind, flags, stream) of each frame that comes, until none has come for so long or the connection ends."""
+        self._socket.settimeout(seconds)
+        arrived = b""
+        with contextlib.suppress(OSError):
+            while data := self._socket.recv(262_144):
+                arrived += data
+                while len(arrived) >= 9 and len(arrived) >= (end := 9 + int.from_bytes(arrived[:3])):
+                    yield arrived[3], arrived[4], int.from_bytes(arrived[5:9]) & 0x7FFF_FFFF
+                    arrived = arrived[end:]
+
+    def close(self) -> None:
+        self._socket.close()
+
+
 class UnfinishedCalls:
     """One connection with so many calls at once, each with as much of a message as the server takes, and never all of it."""
 
     def __init__(self, address: tuple[str, int], client: Path, authority: Path, path: str, calls: int) -> None:
-        context = ssl.create_default_context(cafile=str(authority))
-        context.check_hostname = False
-        context.load_cert_chain(client.with_suffix(".crt"), client.with_suffix(".key"))
-        context.set_alpn_protocols(["h2"])
-        self._socket = context.wrap_socket(socket.create_connection(address, timeout=10), server_hostname="localhost")
+        self._socket = connected(address, client, authority)
         self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, b""))
         self._socket.setblocking(False)
         self._head, self._calls = request_head(path), calls

@@ -15,27 +15,36 @@ from pathlib import Path
 import grpc
 import pytest
 from tests.adversary.raw_http import as_bytes, connect, post, signed_headers
-from tests.adversary.raw_http2 import UnfinishedCalls
-from tests.contract.fronts import RANDOM, Front, random
+from tests.adversary.raw_http2 import RST, WINDOW_MAX, UnfinishedCalls, UnreadAnswers
+from tests.contract.fronts import RANDOM, Front, framed, random
 from tests.deployment import HOME, Deployment
 from tests.raw_calls import raw_call
 
 from meridian.cli.region_place import HOST
 from meridian.client.errors import KmsServiceError
+from meridian.contract.catalog import served_rpcs
 from meridian.domain.limits import Limits
 from meridian.transport.envoy.http_manager import STREAMS
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(240)]
 
+GET_POLICY = served_rpcs()["GetKeyPolicy"]
 CONNECTIONS = 8
+KEPT_BY_THE_KERNEL = int(Path("/proc/sys/net/ipv4/tcp_wmem").read_text().split()[2])
+"""Of what one connection was sent, at most."""
+KEPT_BY_ENVOY = 1 << 20
+"""The bound of the front is a third of it."""
+POLICY_BYTES = 32_000
+UNREAD = 4 * STREAMS
+PAUSE_SECONDS = 0.01
 SHORT_SECONDS = 2
 FILLED_SECONDS = 20.0
 ANNOUNCED = 200
 """Bodies of one connection, fewer than it may have at once."""
 SHORTENED = f"""
 from meridian.transport.envoy import http_manager
-http_manager.AGE_SECONDS = http_manager.REQUEST_SECONDS = {SHORT_SECONDS}
+http_manager.AGE_SECONDS = http_manager.REQUEST_SECONDS = http_manager.UNTAKEN_SECONDS = {SHORT_SECONDS}
 import sys
 from meridian.cli.main import main
 sys.argv = ["meridian", *sys.argv[1:]]
@@ -175,3 +184,38 @@ def test_a_request_that_does_not_arrive_in_its_time_is_answered_408(hurried: Fro
     with connect(hurried.port, secured) as connection:
         connection.sendall(as_bytes(signed_headers(hurried.deployment, "ListKeys", body), body[:1]))
         assert connection.recv(4096).startswith(b"HTTP/1.1 408 ")
+
+
+def long_answer(front: Front) -> tuple[str, bytes]:
+    """(path, request) of a call whose answer is long: the policy of a key."""
+    text = '@id("p") @layer("key") @reason("r") permit (principal in KMS::Account::"111122223333", action, resource);//'
+    with front.deployment.client() as alice:
+        key_id = alice.create_key().key_metadata.key_id
+        alice.put_key_policy(key_id=key_id, policy=text + "x" * (POLICY_BYTES - len(text)))
+    return GET_POLICY.path, framed(GET_POLICY.request_class(key_id=key_id).SerializeToString())
+
+
+def test_answers_that_are_not_read_wait_with_their_calls_and_then_no_call_is_answered(front: Front) -> None:
+    """Each holds one of the calls that a connection may have at once; the connection itself holds the kernel's room and a little more."""
+    root, (path, body) = front.deployment.root, long_answer(front)
+    unread = UnreadAnswers((HOST, front.port), root / "clients" / "alice", front.authority, WINDOW_MAX)
+    try:
+        with contextlib.suppress(OSError):
+            while unread.begun < UNREAD:
+                unread.call(path, body)
+                time.sleep(PAUSE_SECONDS)
+        assert is_served(front)
+        answered = front.deployment.metrics(HOME)['meridian_calls_total{operation="GetKeyPolicy",outcome="ok"}']
+    finally:
+        unread.close()
+    assert answered * POLICY_BYTES < KEPT_BY_THE_KERNEL + KEPT_BY_ENVOY + STREAMS * POLICY_BYTES < unread.begun * POLICY_BYTES
+
+
+def test_an_answer_that_its_caller_does_not_take_waits_so_long_and_no_longer(hurried: Front) -> None:
+    root, (path, body) = hurried.deployment.root, long_answer(hurried)
+    unread = UnreadAnswers((HOST, hurried.port), root / "clients" / "alice", hurried.authority, 0)
+    try:
+        unread.call(path, body)
+        assert (RST, 1) in {(kind, stream) for kind, _, stream in unread.read(FILLED_SECONDS)}
+    finally:
+        unread.close()

@@ -19,7 +19,8 @@ from meridian.transport.envoy.http_manager import http_manager
 HANDSHAKE_SECONDS: Final = 10
 """For TLS; who says nothing is let go then."""
 BUFFER_BESIDES_BYTES: Final = 64 * 1024
-"""Beyond the longest request, so that one byte too many is refused by Meridian, in AWS's words, and much more by Envoy with 413."""
+"""Beyond the longest request, so that one byte too many is refused by Meridian, in AWS's words. When so much of a connection waits to be
+sent, its next answers wait with their calls, which are so many at once and no more."""
 FREED_BYTES, FREED_SECONDS = 4 * 1024 * 1024, 5
 """So much free memory goes back to the system, so often: what a closed segment of the audit log is compressed in is 5 MB."""
 EVERY_ADDRESS: Final = "::"

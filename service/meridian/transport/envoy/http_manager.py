@@ -25,6 +25,8 @@ AGE_SECONDS: Final = 30 * 60
 """Of a connection; then its client is told to open another one, and calls under way are finished."""
 SILENT_STREAM_SECONDS: Final = 60 * 60
 """A stream on which nothing is sent. A watch of the health service may be silent as long as nothing changes."""
+UNTAKEN_SECONDS: Final = 30
+"""A call that is answered, and whose caller takes nothing of the answer: it waits in memory."""
 LAST_CALLS_SECONDS: Final = 1
 """From the moment when a client is told that the connection ends until calls that he sends there are refused."""
 STREAMS: Final = 256
@@ -80,6 +82,7 @@ def http_manager(values: FrontValues, places: FrontPlaces, codec: str) -> Json:
         "request_headers_timeout": seconds(HEAD_SECONDS),
         "request_timeout": seconds(REQUEST_SECONDS),
         "stream_idle_timeout": seconds(SILENT_STREAM_SECONDS),
+        "stream_flush_timeout": seconds(UNTAKEN_SECONDS),
         "drain_timeout": seconds(LAST_CALLS_SECONDS),
         "common_http_protocol_options": {
             "idle_timeout": seconds(IDLE_SECONDS),
