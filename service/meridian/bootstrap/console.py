@@ -26,6 +26,7 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
         from meridian.console.forms import Forms
         from meridian.console.listener import ConsoleListener
         from meridian.console.places import MENU, is_open
+        from meridian.console.receipts import Receipts
         from meridian.console.screens import Screens
         from meridian.console.sessions import Sessions
         from meridian.console.visit import Desk
@@ -43,6 +44,7 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
     desk = Desk(
         screens=Screens({"region": core.settings.region, "menu": MENU}),
         forms=Forms(kept, settings.origin),
+        receipts=Receipts(kept),
         sessions=sessions,
         visitors=visitors,
         sign_in=_sign_in(core, pipelines, settings, settings.oidc) if settings.oidc is not None else None,

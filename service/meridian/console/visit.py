@@ -12,6 +12,7 @@ from meridian.console.arrival import Arrival, Visitor
 from meridian.console.asking import Asker
 from meridian.console.cookies import Header
 from meridian.console.forms import Forms
+from meridian.console.receipts import Receipts
 from meridian.console.screens import Screens
 from meridian.console.security_headers import OF_PAGES
 from meridian.console.sessions import Sessions
@@ -29,6 +30,7 @@ class Desk:
 
     screens: Screens
     forms: Forms
+    receipts: Receipts
     sessions: Sessions
     visitors: Visitors
     sign_in: SignIn | None

@@ -18,6 +18,7 @@ from meridian.console.asking import Asker, Calls
 from meridian.console.forms import FORM, Forms
 from meridian.console.listener import ConsoleListener
 from meridian.console.places import MENU, is_open
+from meridian.console.receipts import Receipts
 from meridian.console.screens import Screens
 from meridian.console.sessions import Sessions
 from meridian.console.sign_in import SignIn
@@ -70,7 +71,8 @@ class Stage:
         self.sessions = Sessions(self.kept, is_secure=True, seconds=3600)
         visitors = Visitors(self._identify, self.sessions, is_secure=True)
         desk = Desk(
-            screens=SCREENS, forms=self.forms, sessions=self.sessions, visitors=visitors, sign_in=self.sign_in,
+            screens=SCREENS, forms=self.forms, receipts=Receipts(self.kept), sessions=self.sessions, visitors=visitors,
+            sign_in=self.sign_in,
             asker_of=lambda visitor: Asker(calls, visitor, self.events), events=self.events, writes=self.writes,
             troubles=lambda: self.troubles,
         )  # fmt: skip

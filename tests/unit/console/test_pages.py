@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.unit.console.console_in_process import Stage
+from tests.unit.console.console_in_process import ANN, Stage
 
 from meridian.console.pages.writes import WRITES
+from meridian.console.receipts import SECONDS
 from meridian.contract.fields import enum_text_of
 from meridian.errors import AccessDeniedException, NotFoundException
 from meridian.kms.v1.aliases_pb2 import ListAliasesResponse
@@ -145,9 +148,29 @@ async def test_a_change_is_one_call_once_the_id_is_typed(name: str) -> None:
     assert wrong.status == 400
     assert write.operation not in [call.rpc.name for call in stage.asked]
     done = await stage.post(f"/keys/one/{name}", typed=" one ", **days)
-    assert (done.status, dict(done.headers)["location"]) == (303, f"/keys/one?done={name}")
+    place = dict(done.headers)["location"]
+    assert (done.status, place.partition("?done=")[0]) == (303, "/keys/one")
+    assert f"{write.label}: done".encode() in (await stage.get(place)).body
     (call,) = [each for each in stage.asked if each.rpc.name == write.operation]
     assert getattr(call.request, "key_id") == "one"  # noqa: B009 - of five requests
+
+
+async def test_a_link_says_of_no_change_that_it_was_made() -> None:
+    """Only the page after a change of this viewer does, of this key, and for a minute."""
+    stage = Stage(writes=True, answers=whole_key(RotateKeyOnDemand=lambda request: None))
+    place = dict((await stage.post("/keys/one/rotate", typed="one")).headers)["location"]
+    receipt = place.partition("?")[2]
+
+    async def says_done(place: str) -> bool:
+        return b"Rotate now: done" in (await stage.get(place)).body
+
+    assert await says_done(place)
+    assert not await says_done("/keys/one?done=rotate")
+    assert not await says_done(f"/keys/two?{receipt}")
+    stage.viewer = replace(ANN, arn="arn:aws:iam::111122223333:user/bob")
+    assert not await says_done(place)
+    stage.viewer, stage.now_ = ANN, stage.now_ + timedelta(seconds=SECONDS)
+    assert not await says_done(place)
 
 
 @pytest.mark.parametrize("days", ["", "x", "-1", "1.5", "99999", "٣"])

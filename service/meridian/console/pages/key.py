@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from meridian.console.pages.writes import WRITES, offered
+from meridian.console.pages.writes import DONE, WRITES, offered
 from meridian.console.visit import Visit
 from meridian.contract.fields import enum_text_of
 from meridian.contract.operation import Operation
@@ -43,5 +43,5 @@ async def show_key(visit: Visit) -> Response:
     )
     key = described.key_metadata
     offers = offered(enum_text_of(key, "key_state")) if visit.desk.writes else {}
-    done = WRITES.get(visit.query("done"))
+    done = WRITES.get(visit.desk.receipts.read(visit.query(DONE), key_id, visit.visitor.principal, visit.arrival.at))
     return visit.page("key.html", f"Key {key.key_id}", key=key, offers=offers, done=done, told=dict(zip(PARTS, told, strict=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from google.protobuf.message import Message
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from meridian.kms.v1.rotation_pb2 import RotateKeyOnDemandRequest
 from meridian.transport.http1.form import Form
 
 TYPED: Final = "typed"
+DONE: Final = "done"
 DAYS: Final = "days"
 DAYS_DIGITS_MAX: Final = 4
 OFF: Final = "Changes are switched off in this console; the command line and the API make them."
@@ -111,7 +113,8 @@ async def do_write(visit: Visit) -> Response:
         described = await visit.ask.ask(Operation.DESCRIBE_KEY, DescribeKeyRequest(key_id=key_id))
         return _form(visit, write, described.key_metadata, "What you typed is not the id of this key. Nothing was changed.", 400)
     await visit.ask.ask(write.operation, write.request(key_id, form))
-    return redirect(f"/keys/{key_id}?done={visit.path['write']}")
+    receipt = visit.desk.receipts.of(visit.path["write"], key_id, visit.visitor.principal, visit.arrival.at)
+    return redirect(f"/keys/{key_id}?{urlencode({DONE: receipt})}")
 
 
 def _write(visit: Visit) -> Write:
