@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.deployment import HOME
-from tests.web_console import started
+from tests.web_console import oidc_settings, started
 
 from meridian.cli.private_files import write_private
 from meridian.cli.region_place import HOST
@@ -30,6 +30,21 @@ def test_changes_are_off_where_the_setting_does_not_say_otherwise(tmp_path: Path
         assert alice.get(f"/keys/{key_id}/disable").status == 403
         token = console.signed_in("ann").get("/keys").form_token
         assert alice.post(f"/keys/{key_id}/disable", {"typed": key_id, "form": token}).status == 403
+
+
+def test_without_oidc_in_the_settings_no_earlier_sign_in_counts(tmp_path: Path) -> None:
+    """The issuer is believed on every other wire as before. Who is known, and may not see this page, is told so; others may sign in."""
+    with started(tmp_path) as console:
+        ann = console.signed_in("ann")
+        assert ann.get("/keys").status == 403
+        settings = console.deployment.place(HOME).settings
+        told = f", oidc = {oidc_settings(console.provider)}"
+        assert settings.read_text().count(told) == 1
+        for text, status in ((settings.read_text().replace(told, ""), 303), (settings.read_text(), 403)):
+            settings.write_text(text)
+            console.deployment.stop(HOME)
+            console.deployment.start(HOME)
+            assert ann.get("/keys").status == status
 
 
 def test_a_secret_and_scopes_are_shown_to_the_provider(tmp_path: Path) -> None:

@@ -34,7 +34,12 @@ def open_console(core: Core, pipelines: Pipelines, settings: ConsoleSettings, un
     except ModuleNotFoundError as fault:
         raise ValueError(f"{fault.name} is not installed: install meridian[console]") from fault
     kept, is_secure = core.engine.kept_by_browsers, settings.tls is not None
-    sessions = Sessions(kept, is_secure=settings.origin.startswith("https://"), seconds=settings.session_minutes * 60)
+    sessions = Sessions(
+        kept,
+        is_secure=settings.origin.startswith("https://"),
+        seconds=settings.session_minutes * 60,
+        issuer=settings.oidc.issuer if settings.oidc is not None else "",
+    )
     https = core.files.https.get("console")
     identify = pipelines.identify
     if https is not None and https.check is not None:

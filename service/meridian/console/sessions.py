@@ -27,15 +27,17 @@ class Session:
 class Sessions:
     """Reads and writes them."""
 
-    def __init__(self, kept: KeptByBrowsers, *, is_secure: bool, seconds: int) -> None:
-        """`seconds`: how long a session lasts at most."""
+    def __init__(self, kept: KeptByBrowsers, *, is_secure: bool, seconds: int, issuer: str) -> None:
+        """`seconds`: how long a session lasts at most. `issuer`: at whom people sign in; empty where nobody does, and no session counts."""
         self._cookie = SealedCookie(kept, SESSION, is_secure=is_secure)
         self._seconds = seconds
+        self._issuer = issuer
 
     def of(self, head: RequestHead, now: datetime) -> Session | None:
-        """The session of a request; None where there is none, or its time is over."""
-        ends, _, token = self._cookie.read(head).partition(" ")
-        if not token or int(ends) <= now.timestamp():
+        """The session of a request; None where there is none, its time is over, or people sign in elsewhere by now."""
+        ends, _, rest = self._cookie.read(head).partition(" ")
+        issuer, _, token = rest.partition(" ")
+        if not token or issuer != self._issuer or int(ends) <= now.timestamp():
             return None
         return Session(token, int(ends))
 
@@ -43,7 +45,7 @@ class Sessions:
         """Headers of the answer to a sign-in. Raises: ValueError for a token that is too long for cookies."""
         at = int(now.timestamp())
         ends = min(at + self._seconds, int(token_ends.timestamp()) if token_ends is not None else at + self._seconds)
-        return self._cookie.write(f"{ends} {token}", max(0, ends - at))
+        return self._cookie.write(f"{ends} {self._issuer} {token}", max(0, ends - at))
 
     def end(self) -> Iterator[Header]:
         """Headers of the answer to a sign-out."""

@@ -37,6 +37,7 @@ from meridian.transport.under_way import CallsUnderWay
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 ORIGIN = "https://kms.example.com"
+ISSUER = "https://idp.example.com"
 SENT = {"content_type": FORM, "origin": ORIGIN}
 """Headers of a form that a page of the console sends."""
 SCREENS = Screens({"region": "us-east-1", "menu": MENU})
@@ -62,13 +63,15 @@ class Stage:
     now_: datetime = NOW
     known: int = 0
     troubles: tuple[str, ...] = ()
+    issuer: str = ISSUER
+    """At whom people sign in."""
 
     def __post_init__(self) -> None:
         self.kept, self.events = sealed_for_browsers(), ReportedEvents()
         stub: Any = self
         calls = Calls(walked_rpcs(), self._walk, stub, OsEntropy(), limits=Limits(), under_way=CallsUnderWay())
         self.forms = Forms(self.kept, ORIGIN)
-        self.sessions = Sessions(self.kept, is_secure=True, seconds=3600)
+        self.sessions = Sessions(self.kept, is_secure=True, seconds=3600, issuer=self.issuer)
         visitors = Visitors(self._identify, self.sessions, is_secure=True)
         desk = Desk(
             screens=SCREENS, forms=self.forms, receipts=Receipts(self.kept), sessions=self.sessions, visitors=visitors,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,11 @@ from meridian.transport.http1.faults import HttpFault, RefusedRequest
 
 pytestmark = pytest.mark.asyncio
 STRICT = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+
+def cookies(headers: Iterable[tuple[str, str]]) -> str:
+    """What a browser keeps of them, and sends."""
+    return "; ".join(value.partition(";")[0] for _, value in headers if "Max-Age=0" not in value)
 
 
 async def is_known(stage: Stage, cookie: str) -> bool:
@@ -155,10 +161,19 @@ async def test_what_is_no_credential_is_told_and_forgotten() -> None:
 
 async def test_a_session_ends_by_itself_and_opens_nowhere_else() -> None:
     stage = Stage()
-    cookie = "; ".join(value.partition(";")[0] for _, value in stage.sessions.begin("a.b.c", NOW, None) if "Max-Age=0" not in value)
+    cookie = cookies(stage.sessions.begin("a.b.c", NOW, None))
     assert await is_known(stage, cookie)
     assert not await is_known(Stage(), cookie[:-8])
     stage.now_ = NOW + timedelta(seconds=3600)
+    assert not await is_known(stage, cookie)
+    assert stage.refused == []
+
+
+@pytest.mark.parametrize("issuer", ["", "https://other.example.com"])
+async def test_a_session_ends_with_the_issuer_of_the_settings(issuer: str) -> None:
+    stage = Stage(issuer=issuer)
+    cookie = cookies(Stage().sessions.begin("a.b.c", NOW, None))
+    assert await is_known(Stage(), cookie)
     assert not await is_known(stage, cookie)
     assert stage.refused == []
 
