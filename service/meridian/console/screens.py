@@ -9,10 +9,11 @@ from importlib.resources import files
 from typing import Any, Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from meridian.contract.enums import enum_aws_value
 from meridian.contract.fields import enum_text_of
+from meridian.domain.foreign_text import with_written_marks
 
 TEMPLATES: Final = files("meridian.console") / "templates"
 STATIC: Final = files("meridian.console") / "static"
@@ -33,8 +34,9 @@ class Screens:
         digest = sha256(b"".join(data for _, data in self.static.values())).hexdigest()[:12]
         sources = {each.name: each.read_text() for each in TEMPLATES.iterdir()}
         self._environment = Environment(
-            loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, cache_size=-1
-        )
+            loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, cache_size=-1,
+            finalize=_shown,
+        )  # fmt: skip
         self._environment.filters.update(FILTERS)
         self._environment.globals.update(always, static_version=digest)
         for name in sources:
@@ -43,6 +45,16 @@ class Screens:
     def render(self, template: str, values: Mapping[str, Any]) -> str:
         """The page."""
         return self._environment.get_template(template).render(values)
+
+
+def _shown(value: Any) -> Any:
+    """What is drawn of a value. What is HTML by now has been through here."""
+    return with_written_marks(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _typed(text: str) -> Markup:
+    """A text that its viewer may change, and sends back: as it is."""
+    return escape(text)
 
 
 def _moment(at: Any) -> Markup:
@@ -64,4 +76,4 @@ def _enums(message: Any, field: str) -> list[str]:
     return [enum_aws_value(descriptor, number) for number in getattr(message, field)]
 
 
-FILTERS: Final = {"moment": _moment, "second": _second, "enum": enum_text_of, "enums": _enums}
+FILTERS: Final = {"moment": _moment, "second": _second, "enum": enum_text_of, "enums": _enums, "typed": _typed}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.unit.console.console_in_process import ANN, Stage
@@ -32,6 +33,7 @@ from meridian.kms.v1.types_pb2 import (
 
 pytestmark = pytest.mark.asyncio
 HOSTILE = '"><script>alert(1)</script>'
+TURNED = "\u200f\u202e\u2066\u2069\u061c"
 ESCAPED = "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"
 
 
@@ -153,6 +155,21 @@ async def test_a_change_is_one_call_once_the_id_is_typed(name: str) -> None:
     assert f"{write.label}: done".encode() in (await stage.get(place)).body
     (call,) = [each for each in stage.asked if each.rpc.name == write.operation]
     assert getattr(call.request, "key_id") == "one"  # noqa: B009 - of five requests
+
+
+async def test_marks_that_turn_the_direction_of_writing_are_shown_as_escapes() -> None:
+    described = DescribeKeyResponse(key_metadata=metadata("one", description=f"safe{TURNED}efas"))
+    stage = Stage(writes=True, answers=whole_key(DescribeKey=lambda request: described))
+    for place in ("/keys/one", "/keys/one/rotate"):
+        html = (await stage.get(place)).body.decode()
+        assert r"safe\u200f\u202e\u2066\u2069\u061cefas" in html
+        assert not set(TURNED) & set(html)
+
+
+async def test_what_a_viewer_typed_comes_back_to_his_field_as_it_is() -> None:
+    place = f"/keys?q={quote(HOSTILE + TURNED)}"
+    html = (await Stage(answers={"ListKeys": lambda request: ListKeysResponse()}).get(place)).body.decode()
+    assert f'value="{ESCAPED}{TURNED}"' in html
 
 
 async def test_a_link_says_of_no_change_that_it_was_made() -> None:
