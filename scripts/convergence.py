@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -16,21 +17,34 @@ from tests.deployment import AWAY, HOME, Deployment
 from tests.histories.convergence import SETTINGS, THIRD, converge
 
 HEALTHY_SECONDS, LOST_SECONDS = 5.0, 30.0
-"""Goals: with healthy links, and where connections lost their way."""
+"""Goals of the slowest percent: with healthy links, and where connections lost their way."""
+
+
+def p99(seconds: list[float]) -> float:
+    """Of so few runs as well: never more than the longest."""
+    return quantiles(seconds, n=100, method="inclusive")[98] if len(seconds) > 1 else seconds[0]
+
+
+def judged(taken: Mapping[str, list[float]]) -> tuple[list[str], bool]:
+    """(lines to print, whether every goal is kept)."""
+    lines = [f"{len(each):4} runs  p50 {median(each):5.2f} s  longest {max(each):5.2f} s  {name}" for name, each in taken.items()]
+    kept = bool(taken)
+    for links, goal in (("healthy links", HEALTHY_SECONDS), ("connections that lost their way", LOST_SECONDS)):
+        every = [each for name, seconds in taken.items() if ("lost" in name) is (goal == LOST_SECONDS) for each in seconds]
+        if every:
+            kept &= p99(every) <= goal
+            lines.append(f"{len(every):4} runs  p50 {median(every):5.2f} s  p99 {p99(every):5.2f} s of {goal:g} s  all with {links}")
+    return lines, kept
 
 
 def main(runs: int) -> int:
-    """The answer is the exit code: 1 where a kind took longer than its goal."""
+    """The answer is the exit code: 1 where a goal is missed, or a run did not end in its time."""
     with tempfile.TemporaryDirectory(prefix="meridian-convergence-") as folder:
         deployment = Deployment(Path(folder), [HOME, AWAY, THIRD], SETTINGS).prepare()
         taken = converge(deployment, runs, lambda line: print(line, flush=True))
-    late = False
-    for name, seconds in taken.items():
-        late |= max(seconds) > (LOST_SECONDS if "lost" in name else HEALTHY_SECONDS)
-        print(f"{len(seconds):4} runs  p50 {median(seconds):5.2f} s  longest {max(seconds):5.2f} s  {name}")
-    every = sorted(each for seconds in taken.values() for each in seconds)
-    print(f"{len(every):4} runs  p50 {median(every):5.2f} s  p99 {quantiles(every, n=100)[98]:5.2f} s  all kinds together")
-    return int(late)
+    lines, kept = judged(taken)
+    print("\n".join(lines))
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":

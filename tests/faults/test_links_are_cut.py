@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.deployment import AWAY, HOME, Deployment
-from tests.histories.alone import stand_alone
+from tests.histories.alone import HEALED_SECONDS, KINDS, stand_alone
 
 SECONDS = 20.0
-KINDS = {"encrypt", "decrypt", "data_key", "look", "describe", "grant", "make"}
-HEALED_WITHIN = 30.0
 
 
 @pytest.mark.deep
@@ -18,4 +16,4 @@ def test_callers_of_both_notice_nothing(tmp_path: Path) -> None:
     found = stand_alone(Deployment(tmp_path, [HOME, AWAY]).prepare(), SECONDS)
     assert found.failed == []
     assert set(found.calls) == KINDS
-    assert found.healed < HEALED_WITHIN
+    assert found.healed < HEALED_SECONDS
