@@ -67,9 +67,9 @@ class Relay:
         return await asyncio.open_connection(HOST, port, local_addr=(self._source, 0))
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, generation: int) -> None:
-        while data := await reader.read(CHUNK):
-            await asyncio.sleep(self.delay)
-            if not self.is_cut and generation == self._generation:
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+        with contextlib.suppress(OSError), contextlib.closing(writer):
+            while data := await reader.read(CHUNK):
+                await asyncio.sleep(self.delay)
+                if not self.is_cut and generation == self._generation:
+                    writer.write(data)
+                    await writer.drain()

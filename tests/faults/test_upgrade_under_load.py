@@ -36,6 +36,7 @@ EARLIER = "661f679d1661afce6abb45fbc26a16e3198f3fec"
 """The last commit whose schema is the one before this release's."""
 CALLERS = 4
 LOADED_SECONDS = 3.0
+ANSWERED_SECONDS_MAX = 60.0
 """Under load before the upgrade begins, and after it."""
 AWAY_SECONDS_MAX = 120.0
 """How long a caller repeats a call that did not reach the Region; a busy machine starts a process in half a minute."""
@@ -186,6 +187,15 @@ class Load:
         for thread in self._threads:
             thread.start()
 
+    def go_on(self) -> None:
+        """Return after some seconds, and not before callers were answered in them."""
+        before, until = self.calls, time.monotonic() + ANSWERED_SECONDS_MAX
+        time.sleep(LOADED_SECONDS)
+        while self.calls == before:
+            assert not self.faults
+            assert time.monotonic() < until, "nobody is answered"
+            time.sleep(0.1)
+
     def end(self) -> None:
         self._ended.set()
         for thread in self._threads:
@@ -231,15 +241,12 @@ def upgraded_under_load(region: Region, upgrade: Callable[[], None], *, repeats:
     load = Load(region, repeats)
     load.begin(first)
     try:
-        time.sleep(LOADED_SECONDS)
-        before = load.calls
+        load.go_on()
         upgrade()
-        since = load.calls
-        time.sleep(LOADED_SECONDS)
+        load.go_on()
     finally:
         load.end()
     assert load.faults == []
-    assert 0 < before <= since < load.calls, "callers before it, and after it"
     with region.client() as client:
         assert sorted(each.key_id for each in client.iterate_keys()) == sorted([first, *load.keys]), "each once, and none is lost"
         for blob, plaintext in load.blobs[:: max(1, len(load.blobs) // LOOKED_AT)]:
