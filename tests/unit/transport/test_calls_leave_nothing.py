@@ -7,7 +7,7 @@ import contextlib
 import gc
 from collections.abc import Callable, Coroutine
 from datetime import datetime
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from meridian.adapters.clock_system import SystemClock
 from meridian.adapters.entropy_os import OsEntropy
 from meridian.adapters.traces import Untraced
 from meridian.call import Call, Evidence
-from meridian.contract.catalog import served_rpcs
+from meridian.contract.catalog import served_rpcs, walked_rpcs
 from meridian.domain.limits import Limits
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
@@ -28,6 +28,7 @@ from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.entrance import Entrance, Seen
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
+from meridian.ports.xks import KeyStorePlace
 from meridian.transport.aws_json.app import AwsWire
 from meridian.transport.batch_answers import Walks
 from meridian.transport.call_edge import CallEdge, Walk
@@ -36,11 +37,13 @@ from meridian.transport.envoy.departures import Departures
 from meridian.transport.envoy.grpc_wire import GrpcWire
 from meridian.transport.grpc_interceptor import CallInterceptor
 from meridian.transport.under_way import CallsUnderWay
+from meridian.transport.xks.app import XksWire
 
 ENCRYPT = served_rpcs()["Encrypt"]
 CALLER = Principal("User", "111122223333", "a", "arn:aws:iam::111122223333:user/a")
 REQUEST = encryption_pb2.EncryptRequest(key_id="k", plaintext=b"secret").SerializeToString()
 JSON = b'{"KeyId": "k", "Plaintext": "c2VjcmV0"}'
+HEALTH = b'{"requestMetadata": {"kmsRequestId": "r", "kmsOperation": "KmsHealthCheck"}}'
 ANSWER = encryption_pb2.EncryptResponse(ciphertext_blob=b"b")
 SECONDS, CALLS = 20.0, 3
 
@@ -114,9 +117,9 @@ def edge_of(around: EdgeSurroundings) -> CallEdge:
 def entrance(walk: Walk) -> Entrance:
     clock, seen = SystemClock(), ReportedEvents()
     return Entrance(
-        steps=(Throttle(clock, {"other": 0.0}, served_rpcs()),),
+        steps=(Throttle(clock, {"other": 0.0}, walked_rpcs()),),
         walk=walk,
-        rpcs=served_rpcs(),
+        rpcs=walked_rpcs(),
         cores=1,
         seen=Seen(Telemetry(clock, CollectorRegistry()), CallSpans(Untraced(), ()), seen),
         clock=clock,
@@ -217,6 +220,37 @@ def test_nothing_is_left_behind_the_aws_wire(walk: Walk) -> None:
         head = RequestHead("POST", "/", (), headers, "127.0.0.1", len(JSON))
         for _ in range(CALLS):
             answer = await wire.begin(head).answer(JSON, lambda _: None)
+            assert (answer.status == 200) is (walk in (answered, answered_outside))
+
+    assert left_of(story) == []
+
+
+class Exported:
+    """A key store of another KMS, whose signatures are all good."""
+
+    def find_store(self, prefix: str) -> KeyStorePlace:
+        return KeyStorePlace(prefix, CALLER.account)
+
+    def claim_of(self, *_: Any) -> Any:
+        return SimpleNamespace(access_key_id="k")
+
+    def require(self, *_: Any) -> None:
+        return None
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_nothing_is_left_of_what_another_kms_asks(walk: Walk) -> None:
+    exported: Any = Exported()
+
+    async def written(call: Call) -> Any:
+        await walk(call)
+        return call.rpc.response_class()
+
+    async def story() -> None:
+        wire = XksWire(entrance(written).walk, surroundings(), exports=exported, signatures=exported, partition="aws")
+        head = RequestHead("POST", "/store/kms/xks/v1/health", (), {}, "127.0.0.1", len(HEALTH))
+        for _ in range(CALLS):
+            answer = await wire.begin(head).answer(HEALTH, lambda _: None)
             assert (answer.status == 200) is (walk in (answered, answered_outside))
 
     assert left_of(story) == []
