@@ -44,6 +44,7 @@ def show(look: Look) -> None:
 def report(found: Mixed, seed: int) -> None:
     kinds = ", ".join(f"{name} {count:,}" for name, count in found.calls.most_common())
     print(f"\n{found.calls.total():,} calls (seed {seed}): {kinds}; {len(found.wrong)} things wrong")
+    print(f"refused: {dict(found.refused) or 'none'}")
     if found.full:
         first, last = found.full[0], found.full[-1]
         print("\n| cache | when they were full, KiB | at the end |\n" + "|---" * 3 + "|")

@@ -25,8 +25,9 @@ def test_calls_of_every_kind_are_answered(tmp_path: Path) -> None:
     finally:
         deployment.stop_all()
     assert found.wrong == []
+    assert found.refused.total() < CALLS // 100
     assert {name for name, count in found.calls.items() if count} == CHANGES | USES
     assert found.calls.total() >= CALLS
     assert len(told) > LOOKS
-    assert found.full, "the caches were never full"
-    assert set(found.growth) == {"memory", "files", "threads"}
+    assert told[-1].in_caches > told[0].in_caches
+    assert told[-1].anonymous < told[-1].held.memory
