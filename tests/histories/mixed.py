@@ -234,6 +234,8 @@ async def mixed(deployment: Deployment, calls: int, looks: int, seed: int, told:
                 found.looks.append(await asyncio.to_thread(_look, deployment, pid, done))
                 told(found.looks[-1])
         await running
+    if unforeseen := deployment.metrics(HOME).get('meridian_security_events_total{event="UnforeseenFault"}'):
+        found.wrong.append(f"{unforeseen:.0f} faults that nobody foresaw; the log names them")
     return found
 
 
