@@ -192,14 +192,14 @@ def test_the_longest_encryption_context_stays_whole_and_everything_else_with_it(
 
 def test_what_is_largest_goes_first_and_an_encryption_context_last(written: Written) -> None:
     context = {"a": "v" * 8_000}
-    call = encrypt_call(context, user_agent="u" * 3_000)
+    call = encrypt_call(context, user_agent="u" * 2_000)
     call.decisions = [PolicyDecision("Encrypt", KEY.arn, True, tuple(f"policy-{number}" for number in range(2_000)))]
     record = orjson.loads(line_of(written, call))
     made = record["meridian"]["decisions"][0]
     written_ids = orjson.dumps(list(call.decisions[0].policy_ids))
     assert made["policyIds"] == {"cut": {"bytes": len(written_ids), "sha256": sha256(written_ids).hexdigest()}}
     assert made["action"] == "Encrypt"
-    assert record["userAgent"] == "u" * 3_000
+    assert record["userAgent"] == "u" * 2_000
     assert record["requestParameters"]["encryptionContext"] == context
 
 
