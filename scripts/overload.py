@@ -237,9 +237,7 @@ async def stories(deployment: Deployment, seconds: float, only: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--seconds", type=float, default=60.0, help="of each measurement; of few the first moment is the slowest percent"
-    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement; of few the first moment is the slowest percent")
     parser.add_argument("--front", choices=("grpcio", "envoy"), default="grpcio")
     parser.add_argument("--only", default="", help="the class whose name has this in it")
     options = parser.parse_args()

@@ -19,7 +19,7 @@ from meridian.adapters.audit_stream import FileAuditStream
 from meridian.adapters.store_sql.dialects import WRITE_SECONDS
 from meridian.adapters.store_sql.store import SqlStore
 from meridian.audit.copies import Copies, Counted
-from meridian.audit.ship_events import AuditShipping
+from meridian.audit.ship_events import WRITES_TRIED_SECONDS, AuditShipping
 from meridian.errors import DependencyTimeoutException
 from meridian.ports.store.audit_events import LEASE_SECONDS, NOBODY
 
@@ -106,6 +106,21 @@ async def test_a_look_tries_a_database_that_kept_nothing(store: SqlStore, tmp_pa
     store._cannot_write = "the disk is full"
     await one.shipping.ship()
     assert store.trouble() == "", "nothing else may write for a minute, and a Region that is not ready is asked nothing"
+
+
+@pytest.mark.asyncio
+async def test_a_look_tries_a_database_that_was_not_written_to_for_a_while(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have become a copy that can only be read, and nobody else would hear of that."""
+    one, transactions, begin = await Process(store, tmp_path, "s1").start(), list[None](), store.transaction
+    monkeypatch.setattr(store, "transaction", lambda: transactions.append(None) or begin())
+    await one.shipping.ship()
+    assert not transactions
+    one.shipping._wrote_at -= WRITES_TRIED_SECONDS
+    await one.shipping.ship()
+    await one.shipping.ship()
+    assert len(transactions) == 1
 
 
 @pytest.mark.asyncio

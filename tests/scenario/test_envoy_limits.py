@@ -24,13 +24,14 @@ from meridian.cli.region_place import HOST
 from meridian.client.errors import KmsServiceError
 from meridian.contract.catalog import served_rpcs
 from meridian.domain.limits import Limits
+from meridian.transport.envoy.arriving import WAITING_BYTES
 from meridian.transport.envoy.http_manager import STREAMS
 from meridian.transport.http1.connection import ARRIVING_BYTES_MAX
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(240)]
 
 GET_POLICY = served_rpcs()["GetKeyPolicy"]
-CONNECTIONS = 8
+CONNECTIONS = 40
 KEPT_BY_THE_KERNEL = int(Path("/proc/sys/net/ipv4/tcp_wmem").read_text().split()[2])
 """Of what one connection was sent, at most."""
 KEPT_BY_ENVOY = 1 << 20
@@ -154,6 +155,20 @@ def test_bodies_that_are_announced_and_never_come_keep_no_call_out(front: Front)
                 connection.begin(announced(front, length), body[:1])
         answered = [post(front.deployment, signed_headers(front.deployment, "ListKeys", body), body) for _ in range(5)]
     assert [status for status, _ in answered] == [200] * 5
+
+
+def test_requests_that_give_way_leave_no_trace_of_their_waiting_in_the_log(front: Front) -> None:
+    """Whoever can open connections could else write there."""
+    log = front.deployment.place(HOME).folder / "log"
+    before = log.stat().st_size
+    with contextlib.ExitStack() as held:
+        for _ in range(ARRIVING_BYTES_MAX // WAITING_BYTES // STREAMS + 1):
+            connection = held.enter_context(front.http2(None))
+            for _ in range(STREAMS):
+                connection.begin(announced(front, 1000), b"{")
+        assert post(front.deployment, signed_headers(front.deployment, "ListKeys", b"{}"), b"{}")[0] == 200
+    time.sleep(1)
+    assert b"Exception in callback" not in log.read_bytes()[before:]
 
 
 def test_a_connection_of_its_age_is_told_to_end_and_loses_no_call(hurried: Front) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 import orjson
@@ -31,6 +32,8 @@ PER_ROUND: Final = 500
 UNREADABLE_MAX: Final = 10_000
 LOOK_SECONDS: Final = 1.0
 """For asking what became of an event; its call has ended."""
+WRITES_TRIED_SECONDS: Final = 15.0
+"""So old the last write may be for a look that finds nothing to write nothing either."""
 MARGIN_SECONDS: Final = 2.0
 """A write is begun only while a lease lasts as long as this: it must have ended by then."""
 
@@ -53,6 +56,8 @@ class AuditShipping:
         """Events that are no record: told once, and left where they are. They hold up no other."""
         self._registered: StreamHead | None = None
         self._is_idle = False
+        self._wrote_at = -inf
+        """When the database was last written to here, by the monotonic clock."""
         self._one_at_a_time = asyncio.Lock()
 
     # ---- the event of a call
@@ -144,15 +149,18 @@ class AuditShipping:
     async def _settle(self, claimed: int | None) -> Sequence[str]:
         """Forget what is durable and, if asked to, claim so many events; the answer is what this stream holds then."""
         self._durable += self._stream.durable_changes()
-        # Asked without the writer's lock, so that an idle Region stands in nobody's way; what could not be written to is tried again.
-        if not self._durable and not self._store.trouble() and not await self._is_any_stored():
+        # Asked without the writer's lock, so that an idle Region stands in nobody's way; what could not be written to is tried again, and
+        # so is what was not for a while: it may have become a copy that can only be read.
+        began = self._clock.monotonic()
+        is_known_to_write = not self._store.trouble() and began < self._wrote_at + WRITES_TRIED_SECONDS
+        if not self._durable and is_known_to_write and not await self._is_any_stored():
             return ()
         async with self._store.transaction() as uow:
             await self._forget(uow)
             if claimed is not None:
                 await uow.audit_events.claim(self._owner, limit=claimed)
             held = await uow.audit_events.held(self._owner, are_steady=True)
-        self._durable = []
+        self._durable, self._wrote_at = [], began
         return held
 
     async def _is_any_stored(self) -> bool:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from meridian.cli.ending import Ending
 
 LISTEN_SECONDS: Final = 10.0
+LATE_EVENT: Final = "RecvFutureExecutor"
+"""Of pyvoy: what answers the question for more of a request, and does not look whether anybody still asks."""
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -68,6 +70,7 @@ class Application:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         code = OTHER
+        asyncio.get_running_loop().set_exception_handler(_told)
         try:
             await receive()
             settings = given_settings(self._config, self._seat)
@@ -101,6 +104,14 @@ class Application:
             except OSError:
                 continue  # whoever read it is gone
         os._exit(code)
+
+
+def _told(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What fails in a callback is written to the log, but for an event of Envoy's that comes to a request which was given up meanwhile:
+    whoever has many requests waiting would write there as much as he likes."""
+    is_late = isinstance(context.get("exception"), asyncio.InvalidStateError) and LATE_EVENT in str(context.get("message"))
+    if not is_late:
+        loop.default_exception_handler(context)
 
 
 async def _ask_with(receive: Receive, ending: Ending) -> None:

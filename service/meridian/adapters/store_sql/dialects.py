@@ -29,7 +29,7 @@ READ_SECONDS: Final = 1.25
 """Limit of a statement that reads, kept here whatever the server does. With this, `CONNECT_SECONDS`, and a quarter of a second before and
 after, the change feed is read within two seconds of the moment at which the database answers again."""
 ERRAND_SECONDS: Final = 2.0
-"""Limit of a statement of a start's look, or of a command."""
+"""Limit of an attempt to connect, and of a statement, for a start's look or a command."""
 WRITE_SECONDS: Final = 4.0
 """The same for one that writes, waiting for other writers included; below the deadline of a call that names none."""
 WRITER_LOCK: Final = 0x6D6572696469616E
@@ -130,12 +130,12 @@ def room_of(engine: AsyncEngine) -> tuple[int, float]:
 
 def engine_for_once(url: str, statement_seconds: float | None) -> AsyncEngine:
     """An engine for one errand, a start's look or a command; a statement may take so long on PostgreSQL, None for as long as it takes. A
-    database that hangs is told of after `CONNECT_SECONDS`. The caller disposes of it."""
+    database that hangs is told of after `ERRAND_SECONDS`. The caller disposes of it."""
     parsed = async_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _opened_first(create_async_engine(parsed))
     plain, password = without_password_file(parsed)
-    return create_async_engine(plain, connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_seconds, **password})
+    return create_async_engine(plain, connect_args={"timeout": ERRAND_SECONDS, "command_timeout": statement_seconds, **password})
 
 
 def driver_faults(dialect: Dialect) -> tuple[type[Exception], ...]:

@@ -43,9 +43,8 @@ class Arriving:
             grow(WAITING_BYTES)
             return await reading(grow)
         except asyncio.CancelledError as end:
-            if task not in self._given_up:
+            if task not in self._given_up or task.uncancel():
                 raise
-            task.uncancel()
             raise GivenUp from end
         finally:
             self._given_up.discard(task)

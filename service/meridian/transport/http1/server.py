@@ -138,7 +138,8 @@ class HttpServer:
     def prove(self, connection: HttpConnection, caller: str) -> None:
         """Its caller is known from now on."""
         self._unproven.pop(connection, None)
-        self._owners.own(connection, caller)
+        if connection in self._open:  # it may have ended meanwhile, and would be owned for ever
+            self._owners.own(connection, caller)
 
     def place(self, connection: HttpConnection, place: Place | None) -> None:
         """What a connection waits for from now on; None while its request is answered."""
