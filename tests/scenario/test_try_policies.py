@@ -78,7 +78,7 @@ def test_recorded_calls_that_would_be_decided_otherwise_are_rows(stage: Tried) -
     mine = [each for each in replayed.changed if stage.key_id in each.resource and each.action == "Encrypt"]
     assert [(each.kind, each.count, each.principal, list(each.recorded_policy_ids)) for each in mine] == [("newly denied", 3, APP, [USERS])]
     assert replayed.calls > 3
-    assert replayed.whole_day
+    assert replayed.whole_day is (replayed.calls < 2000), "other tests have called this Region, too"
     newest = stage.auditor.try_policies(policies=text, calls=2).replayed
     assert (newest.calls, newest.whole_day) == (2, False)
     assert OTHER not in str(replayed)
