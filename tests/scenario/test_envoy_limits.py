@@ -169,6 +169,7 @@ def test_requests_that_give_way_leave_no_trace_of_their_waiting_in_the_log(front
         assert post(front.deployment, signed_headers(front.deployment, "ListKeys", b"{}"), b"{}")[0] == 200
     time.sleep(1)
     assert b"Exception in callback" not in log.read_bytes()[before:]
+    assert front.deployment.metrics(HOME)['meridian_http_requests_overloaded_total{listener="grpc"}'] > 0
 
 
 def test_a_connection_of_its_age_is_told_to_end_and_loses_no_call(hurried: Front) -> None:

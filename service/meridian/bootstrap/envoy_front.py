@@ -42,7 +42,7 @@ class EnvoyFront:
         self._admin = EnvoyAdmin(places.admin_socket)
         departures = Departures()
         limits = core.settings.limits
-        arriving = Arriving(max(ARRIVING_BYTES_MAX, WAITING_BYTES + limits.request_bytes))
+        arriving = self._arriving = Arriving(max(ARRIVING_BYTES_MAX, WAITING_BYTES + limits.request_bytes))
         grpc = GrpcWire(
             {rpc.path: rpc for rpc in served_rpcs().values()},
             calls.walks,
@@ -56,6 +56,10 @@ class EnvoyFront:
         files = FrontFiles(places, core.settings.grpc.tls.private_key)
         files.write_tls(core.files.grpc.files)  # as they are now: they may have changed since Envoy was started
         core.files.grpc.on_change = files.write_tls
+
+    def overloaded(self) -> int:
+        """How many requests were refused because too many were arriving."""
+        return self._arriving.overloaded
 
     async def listening(self, seconds: float) -> None:
         """Return when the port takes connections: Envoy opens it once the application has started. Raises: TimeoutError."""

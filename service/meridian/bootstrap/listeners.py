@@ -107,7 +107,7 @@ class Listeners:
             with naming("console"):
                 console = open_console(self._core, pipelines, settings.console, self._under_way)
             self._open_http(console, "console", settings.console, supervisor.serve)
-        self._core.registry.register(HttpMetrics(self._http))
+        self._core.registry.register(HttpMetrics(self._http, {} if self.front is None else {"grpc": self.front.overloaded}))
         log = structlog.get_logger("meridian.bootstrap")
         for name, listener in _listeners(settings).items():
             log.info("listens", listener=name, address=listener.listen, connections=self._budgets[name])

@@ -33,6 +33,8 @@ class Arriving:
         """The longest arriving first."""
         self._given_up: set[asyncio.Task[Any]] = set()
         """Of those that have not ended yet."""
+        self.overloaded = 0
+        """How many requests gave way."""
 
     async def read(self, reading: Callable[[Grow], Awaitable[T]]) -> T:
         """What is read of the current task's request. Raises: GivenUp, and what `reading` raises."""
@@ -56,6 +58,7 @@ class Arriving:
         while self._bytes > self._bytes_max:
             longest = next(iter(self._held))
             self._bytes -= self._held.pop(longest)
+            self.overloaded += 1
             if longest is task:
                 raise GivenUp
             self._given_up.add(longest)

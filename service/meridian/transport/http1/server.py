@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
@@ -187,8 +187,10 @@ class HttpServer:
 class HttpMetrics:
     """Connections of the listeners, as Prometheus wants them."""
 
-    def __init__(self, servers: list[HttpServer]) -> None:
+    def __init__(self, servers: list[HttpServer], overloaded: Mapping[str, Callable[[], int]]) -> None:
+        """`overloaded`: how many requests other listeners refused so, by name."""
         self._servers = servers
+        self._overloaded = overloaded
 
     def collect(self) -> Iterator[Metric]:
         """The metrics of every listener."""
@@ -205,6 +207,8 @@ class HttpMetrics:
         )
         for server in self._servers:
             refused.add_metric([server.name], server.overloaded)
+        for name, count in self._overloaded.items():
+            refused.add_metric([name], count())
         others = CounterMetricFamily(
             "meridian_http_clients_refused", "Clients sent away because their certificates have other names.", labels=["listener"]
         )
