@@ -1,8 +1,9 @@
 """Ports for Regions and servers under test: each is given once, however many test processes run on this machine.
 
 A Region is told its port long before it listens, and again after each restart. A port of the system's own choice may by then belong
-to an outgoing connection, and one that is free now may be promised to a neighbour. So these lie below the system's range, and a file
-that every test process locks tells where the next ones begin.
+to an outgoing connection, and one that is free now may be promised to a neighbour. So these lie below the system's range and below that
+in which `meridian dev` and `meridian.testing` look for ports of their own, and a file that every test process locks tells where the next
+ones begin.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from meridian.cli.region_place import HOST
 
-FIRST, AFTER_LAST = 10_000, 32_000
+FIRST, AFTER_LAST = 10_000, 20_000
 
 
 def free_port() -> int:

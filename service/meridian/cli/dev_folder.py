@@ -28,7 +28,8 @@ from meridian.domain.strict_json import parse_json
 from meridian.engine.secret_files import FileFault
 from meridian.regular_file import read_regular
 
-FIRST_PORT: Final = 10_000
+FIRST_PORT: Final = 20_000
+"""The own tests of Meridian give out those below."""
 PORTS_BYTES_MAX: Final = 65_536
 """Of the file that keeps the ports of a deployment."""
 OUTGOING_PORT: Final = 32_768
@@ -73,7 +74,9 @@ class DevFolder:
         self._first_lines = ""
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         in_a_row = {} if aws_port is None else {region: aws_port + at for at, region in enumerate(regions)}
-        peers, aws = self._kept_ports("peer", regions, {}), self._kept_ports("aws", regions, in_a_row)
+        asked_for = {first + at for first in (grpc_port, admin_port) for at in range(len(regions))}
+        peers = self._kept_ports("peer", regions, {}, asked_for | {*in_a_row.values()})
+        aws = self._kept_ports("aws", regions, in_a_row, asked_for | {*peers.values()})
         self.places = [
             RegionPlace(region, root / region, grpc_port + at, admin_port + at, peers[region], aws[region])
             for at, region in enumerate(regions)
@@ -117,12 +120,15 @@ class DevFolder:
             text = _settings_text(place, self.root, self._policies, accounts, [p for p in self.places if p is not place], fingerprints)
             write_private(place.settings, f"{self._first_lines}{text}".encode())
 
-    def _kept_ports(self, kind: str, regions: list[str], given: dict[str, int]) -> dict[str, int]:
+    def _kept_ports(self, kind: str, regions: list[str], given: dict[str, int], others: set[int]) -> dict[str, int]:
+        """Those of one kind, none of which is among `others`: one that was kept gives way to one that is asked for now."""
         path = self.root / f"{kind}-ports.json"
-        ports = _ports_in(path) | given
+        ports = {region: port for region, port in _ports_in(path).items() if port not in others} | given
         for region in regions:
-            if region not in ports:
-                ports[region] = self._find_port()
+            while region not in ports:
+                found = self._find_port()
+                if found not in others and found not in ports.values():
+                    ports[region] = found
         write_private(path, json.dumps(ports).encode())
         return ports
 

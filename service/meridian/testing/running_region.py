@@ -21,8 +21,8 @@ from typing import IO, Final
 from meridian.client import Client, Endpoint
 
 HOST: Final = "127.0.0.1"
-FIRST_PORT, AFTER_LAST_PORT = 10_000, 32_000
-"""Below those that systems give to outgoing connections."""
+FIRST_PORT, AFTER_LAST_PORT = 20_000, 32_000
+"""Below those that systems give to outgoing connections, above those that Meridian's own tests give out."""
 START_SECONDS: Final = 120.0
 """Of a machine that has everything else to do as well."""
 STOP_SECONDS: Final = 20.0

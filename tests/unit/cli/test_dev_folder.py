@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests import ports
 
 from meridian.authorization.language.evaluator import SchemaHandle
 from meridian.authorization.sets.packaged import schema_text
 from meridian.authorization.sets.policy_files import load_policies
+from meridian.cli import dev_folder
 from meridian.cli.certificate_pairs import certificate_of, private_key_of
 from meridian.cli.dev_folder import DevFolder, free_port
 from meridian.cli.exit_codes import DENIED, OK
@@ -19,6 +21,7 @@ from meridian.crypto.certificate_life import require_key_of
 from meridian.crypto.certificate_uris import certificate_uris
 from meridian.engine.secret_files import FileFault
 from meridian.settings import load_settings
+from meridian.testing import running_region
 
 NAMES = ("alice", "alice.a", "alice.b", "alice.crt", "alice.", "team/alice.a", "a.b.c")
 
@@ -130,3 +133,17 @@ def test_regions_follow_the_policies_that_the_operator_names(tmp_path: Path) -> 
     folder.follow_policies(own)
     folder.write_settings({})
     assert load_settings(folder.places[0].settings).policies == own
+
+
+def test_no_port_of_a_deployment_has_two_uses(tmp_path: Path) -> None:
+    found = iter([7401, 7602, 7502, 20_001, 20_001, 20_002, 20_003, 20_004])
+    folder = DevFolder(tmp_path, ["us-east-1", "eu-west-1"], grpc_port=7401, admin_port=7601, aws_port=7501, find_port=lambda: next(found))
+    assert [place.peer_port for place in folder.places] == [20_001, 20_002]
+    again = DevFolder(tmp_path, ["us-east-1", "eu-west-1"], grpc_port=7401, admin_port=7601, aws_port=20_001, find_port=lambda: next(found))
+    assert [place.aws_port for place in again.places] == [20_001, 20_002]
+    assert {place.peer_port for place in again.places}.isdisjoint({20_001, 20_002}), "what is asked for goes before what was found"
+
+
+def test_ports_that_are_found_at_random_are_none_that_these_tests_give_out() -> None:
+    assert ports.AFTER_LAST <= dev_folder.FIRST_PORT
+    assert ports.AFTER_LAST <= running_region.FIRST_PORT
