@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from meridian.client.connection import Endpoint
 from meridian.client.method import Method
+from meridian.client.retry_budget import RetryBudget
 from meridian.client.service_error import KmsServiceError
 from meridian.client.statuses import CANCELLED, THROTTLED, UNREACHABLE
 from meridian.contract.call_times import SECONDS_MAX
@@ -21,6 +22,8 @@ THROTTLED_PAUSE_SECONDS_MAX: Final = 2.0
 NOTHING_KNOWN: Final = frozenset({UNREACHABLE, CANCELLED})
 """Ends of a try after which nothing is known of it: the connection was refused or lost, or gRPC cancelled the call as its connection was
 told to go away."""
+FAILED_FOR_NOW: Final = frozenset({"KMSInternalException", "DependencyTimeoutException"})
+"""What a Region answers whose own parts failed it. Source: AWS KMS, common errors: "you can retry the request", as the SDKs of AWS do."""
 
 
 def require_seconds(timeout: float | None) -> None:
@@ -32,18 +35,26 @@ def require_seconds(timeout: float | None) -> None:
 class Attempts:
     """One call: its metadata, and whether it is sent once more.
 
-    A change is sent again under its token where nothing is known of the try before. What was throttled was not done, and is sent again when
-    the Region says that there may be room, where the endpoint repeats. What else the Region answers is never sent again by itself.
+    A change is sent again under its token where nothing is known of the try before, or the Region failed for now; gRPC does so with what
+    changes nothing. What was throttled was not done, and is sent again when the Region says that there may be room, where the endpoint
+    repeats. What else the Region answers is never sent again by itself.
     """
 
-    __slots__ = ("_pause", "_repeats_throttled", "_tries_left", "_until", "metadata")
+    __slots__ = ("_budget", "_pause", "_repeats_throttled", "_tries_left", "_until", "metadata")
 
     def __init__(
-        self, endpoint: Endpoint, method: Method[Any, Any], timeout: float | None, client_token: str | None, caller_request_id: str | None
+        self,
+        endpoint: Endpoint,
+        budget: RetryBudget,
+        method: Method[Any, Any],
+        timeout: float | None,
+        client_token: str | None,
+        caller_request_id: str | None,
     ) -> None:
         """Raises: ValueError."""
         require_seconds(timeout)
         self.metadata = endpoint.metadata
+        self._budget = budget
         if caller_request_id:
             self.metadata += ((CALLER_REQUEST_ID, caller_request_id),)
         if method.takes_token:
@@ -62,8 +73,9 @@ class Attempts:
         if error.code == THROTTLED and self._repeats_throttled:
             return self._within(_spread(max(error.retry_after_seconds or 0.0, self._next_pause())))
         self._tries_left -= 1
-        pause = self._next_pause() * (1 + os.urandom(1)[0] / 255) / 2  # from the half on, so that callers do not come back together
-        return self._within(pause) if error.code in NOTHING_KNOWN and self._tries_left > 0 else None
+        if error.code not in NOTHING_KNOWN | FAILED_FOR_NOW or self._tries_left <= 0 or not self._budget.failed():
+            return None
+        return self._within(self._next_pause() * (1 + os.urandom(1)[0] / 255) / 2)  # from the half on: callers do not come back together
 
     def _next_pause(self) -> float:
         pause, self._pause = self._pause, min(2 * self._pause, THROTTLED_PAUSE_SECONDS_MAX)

@@ -16,6 +16,7 @@ from meridian.client.connection import Endpoint, require_endpoint
 from meridian.client.method import A, HasPath, Method, Q
 from meridian.client.methods import BY_PATH
 from meridian.client.misspelt import nearest
+from meridian.client.retry_budget import RetryBudget
 from meridian.client.service_error import KmsServiceError
 from meridian.client.statuses import error_of
 
@@ -29,6 +30,7 @@ class BlockingCalls:
         require_endpoint(endpoint)
         self._endpoint = endpoint
         self._is_closed = False
+        self._budget = RetryBudget()
         self._channel = grpc.secure_channel(endpoint.target, endpoint.credentials, options=endpoint.options)
         self._senders: dict[str, Callable[..., Any]] = {}
 
@@ -64,7 +66,7 @@ class BlockingCalls:
         return self._send(BY_PATH[rpc.path], request, timeout, client_token, caller_request_id)
 
     def _send(self, method: Method[Q, A], request: Q, timeout: float | None, client_token: str | None, caller_request_id: str | None) -> A:
-        attempts = Attempts(self._endpoint, method, timeout, client_token, caller_request_id)
+        attempts = Attempts(self._endpoint, self._budget, method, timeout, client_token, caller_request_id)
         send = self._senders.get(method.path) or self._sender(method)
         while True:
             try:
@@ -72,6 +74,7 @@ class BlockingCalls:
             except grpc.RpcError as fault:
                 error = error_of(fault)
             else:
+                self._budget.succeeded()
                 return answer
             pause = attempts.pause_after(error)
             if pause is None:

@@ -24,6 +24,7 @@ from meridian.client.credential_chain import (
 )
 from meridian.client.methods import ALL
 from meridian.client.path_of import path_of
+from meridian.client.retry_budget import TOKENS_FOR_A_SUCCESS, TOKENS_MAX
 from meridian.client.token_file import TokenFile
 from meridian.keepalive import KEEPALIVE
 
@@ -147,7 +148,8 @@ class Endpoint:
     def options(self) -> list[tuple[str, Any]]:
         """Channel options: gRPC sends what changes nothing up to five times, within the deadline, while the Region is unavailable. What it
         cancels itself is repeated too: a server that ends does so with calls that reach it as its connections are told to go away. Nobody
-        else cancels a call but its caller, whom gRPC does not ask then. Changes are repeated under their tokens, see `Attempts`."""
+        else cancels a call but its caller, whom gRPC does not ask then. INTERNAL is KMSInternalException: a part of the Region failed it
+        for now. Changes are repeated under their tokens, see `Attempts`."""
         policy = {
             "name": [dict(zip(("service", "method"), each.path.split("/")[1:], strict=True)) for each in ALL if not each.takes_token],
             "retryPolicy": {
@@ -155,10 +157,11 @@ class Endpoint:
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED", "INTERNAL"],
             },
         }
-        return [("grpc.service_config", json.dumps({"methodConfig": [policy]})), *KEEPALIVE]
+        budget = {"maxTokens": TOKENS_MAX, "tokenRatio": TOKENS_FOR_A_SUCCESS}
+        return [("grpc.service_config", json.dumps({"methodConfig": [policy], "retryThrottling": budget})), *KEEPALIVE]
 
 
 def require_endpoint(given: object) -> None:

@@ -15,6 +15,7 @@ from meridian.cli.numbers import FiniteRange
 from meridian.client import Endpoint
 from meridian.client.attempts import Attempts
 from meridian.client.methods import ENCRYPT
+from meridian.client.retry_budget import RetryBudget
 
 
 def test_every_number_has_a_range() -> None:
@@ -65,4 +66,4 @@ def test_the_library_takes_no_other_port_for_the_one_that_is_named(target: str) 
 def test_the_library_waits_for_some_time_and_not_for_ever(seconds: float) -> None:
     endpoint = Endpoint("localhost:1", Path(), Path(), Path())
     with pytest.raises(ValueError, match="timeout: must be seconds, more than 0 and 86,400 at most"):
-        Attempts(endpoint, ENCRYPT, seconds, None, None)
+        Attempts(endpoint, RetryBudget(), ENCRYPT, seconds, None, None)

@@ -1,4 +1,4 @@
-"""How the client sends changes: each under a fresh token, and again under the same where the connection was lost."""
+"""How the client sends changes: each under a fresh token, and again under the same where the connection was lost or the Region failed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.ports import free_port
 from meridian.client import AsyncClient, Client, Endpoint, errors
 from meridian.client.attempts import CHANGE_ATTEMPTS_MAX, NOTHING_KNOWN
 from meridian.client.connection import READ_ATTEMPTS_MAX
+from meridian.client.retry_budget import TOKENS_MAX
 from meridian.client.statuses import DOMAIN
 from meridian.contract.client_token import CLIENT_TOKEN
 
@@ -81,8 +82,24 @@ class Closing:
 
 
 def refused(_: int, context: grpc.ServicerContext) -> bytes:
-    status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
-    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="DependencyTimeoutException", domain=DOMAIN))
+    return refuse("NotFoundException", grpc.StatusCode.NOT_FOUND, context)
+
+
+def failed(_: int, context: grpc.ServicerContext) -> bytes:
+    return refuse("KMSInternalException", grpc.StatusCode.INTERNAL, context)
+
+
+def failed_twice(number: int, context: grpc.ServicerContext) -> bytes:
+    return failed(number, context) if number < 3 else b""
+
+
+def late_twice(number: int, context: grpc.ServicerContext) -> bytes:
+    return refuse("DependencyTimeoutException", grpc.StatusCode.UNAVAILABLE, context) if number < 3 else b""
+
+
+def refuse(reason: str, code: grpc.StatusCode, context: grpc.ServicerContext) -> bytes:
+    status = status_pb2.Status(code=code.value[0])
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))
     context.abort_with_status(rpc_status.to_status(status))
     raise AssertionError
 
@@ -127,7 +144,8 @@ def serve() -> Iterator[Callable[[Callable[[int, grpc.ServicerContext], bytes]],
         server.stop(None)
 
 
-Serve = Callable[[Callable[[int, grpc.ServicerContext], bytes]], Server]
+Answer = Callable[[int, grpc.ServicerContext], bytes]
+Serve = Callable[[Answer], Server]
 
 
 class HurriedCaller(PlainEndpoint):
@@ -160,8 +178,8 @@ def test_each_change_has_its_own_token_and_a_read_has_none(serve: Serve) -> None
     assert rest == ["mine", None]
 
 
-@pytest.mark.parametrize("answer", [lost_twice, cancelled_twice])
-def test_a_change_keeps_its_token_while_the_connection_is_lost(serve: Serve, answer: Callable[[int, grpc.ServicerContext], bytes]) -> None:
+@pytest.mark.parametrize("answer", [lost_twice, cancelled_twice, failed_twice, late_twice])
+def test_a_change_keeps_its_token_while_the_connection_is_lost_or_the_region_fails(serve: Serve, answer: Answer) -> None:
     server = serve(answer)
     with client_of(server) as client:
         client.create_key()
@@ -180,8 +198,8 @@ def test_a_change_is_sent_a_few_times_and_so_is_a_read_of_keys(serve: Serve) -> 
     assert len(server.tokens) == CHANGE_ATTEMPTS_MAX + READ_ATTEMPTS_MAX
 
 
-@pytest.mark.parametrize("answer", [lost_twice, cancelled_twice])
-def test_a_read_is_sent_again_without_a_token(serve: Serve, answer: Callable[[int, grpc.ServicerContext], bytes]) -> None:
+@pytest.mark.parametrize("answer", [lost_twice, cancelled_twice, failed_twice, late_twice])
+def test_a_read_is_sent_again_without_a_token(serve: Serve, answer: Answer) -> None:
     server = serve(answer)
     with client_of(server) as client:
         client.list_keys()
@@ -200,9 +218,40 @@ def test_a_client_that_was_closed_sends_nothing_again(serve: Serve) -> None:
 
 def test_what_the_region_answers_is_not_sent_again(serve: Serve) -> None:
     server = serve(refused)
-    with client_of(server) as client, pytest.raises(errors.DependencyTimeoutException):
-        client.create_key()
-    assert len(server.tokens) == 1
+    with client_of(server) as client:
+        with pytest.raises(errors.NotFoundException):
+            client.create_key()
+        with pytest.raises(errors.NotFoundException):
+            client.list_keys()
+    assert len(server.tokens) == 2
+
+
+def test_a_region_that_fails_for_now_is_told_as_it_answered(serve: Serve) -> None:
+    server = serve(failed)
+    with client_of(server) as client:
+        with pytest.raises(errors.KMSInternalException):
+            client.create_key()
+        assert len(server.tokens) == CHANGE_ATTEMPTS_MAX
+        with pytest.raises(errors.KMSInternalException):
+            client.list_keys()
+    assert len(server.tokens) == CHANGE_ATTEMPTS_MAX + READ_ATTEMPTS_MAX
+
+
+@pytest.mark.parametrize("name", ["create_key", "list_keys"])
+def test_where_most_tries_fail_calls_are_sent_once(serve: Serve, name: str) -> None:
+    calls, server = 60, serve(lost)
+    with client_of(server) as client:
+
+        def fail(_: int) -> None:
+            with pytest.raises(errors.EndpointConnectionError):
+                getattr(client, name)()
+
+        with ThreadPoolExecutor(calls) as threads:
+            list(threads.map(fail, range(calls)))
+        assert len(server.tokens) <= TOKENS_MAX / 2 + calls
+        before = len(server.tokens)
+        fail(0)
+        assert len(server.tokens) == before + 1
 
 
 def test_what_was_throttled_is_sent_again_when_the_region_said(serve: Serve) -> None:

@@ -16,6 +16,7 @@ from meridian.call import Call, Evidence
 from meridian.client.attempts import NOTHING_KNOWN, Attempts
 from meridian.client.connection import Endpoint
 from meridian.client.methods import BY_PATH
+from meridian.client.retry_budget import RetryBudget
 from meridian.client.statuses import CANCELLED, UNREACHABLE, error_class
 from meridian.contract.call_times import CRYPTOGRAPHY, CRYPTOGRAPHY_SECONDS, SLOW, TIMES, seconds_of
 from meridian.contract.catalog import Rpc, served_rpcs
@@ -64,11 +65,11 @@ def test_grpc_repeats_what_changes_nothing_and_the_client_every_change_under_its
     endpoint = Endpoint("nowhere:1", nowhere, nowhere, nowhere)
     (policy,) = json.loads(dict(endpoint.options)["grpc.service_config"])["methodConfig"]
     by_grpc = {f"/{each['service']}/{each['method']}" for each in policy["name"]}
-    assert set(policy["retryPolicy"]["retryableStatusCodes"]) == {"UNAVAILABLE", "CANCELLED"}
+    assert set(policy["retryPolicy"]["retryableStatusCodes"]) == {"UNAVAILABLE", "CANCELLED", "INTERNAL"}
     assert {UNREACHABLE, CANCELLED} == NOTHING_KNOWN
     cancelled = error_class(CANCELLED)(CANCELLED, "", "", {}, (), None)
     for rpc in served_rpcs().values():
-        by_client = Attempts(endpoint, BY_PATH[rpc.path], None, None, None).pause_after(cancelled) is not None
+        by_client = Attempts(endpoint, RetryBudget(), BY_PATH[rpc.path], None, None, None).pause_after(cancelled) is not None
         assert (rpc.path in by_grpc) != by_client, rpc.name
         assert by_client == rpc.takes_token
 
