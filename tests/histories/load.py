@@ -17,19 +17,17 @@ from typing import Any
 from tests.deployment import AWAY, HOME, Deployment
 from tests.histories.callers import Callers, related_keys
 from tests.histories.linearizable import Change, Operation, Sight, State, find_story
+from tests.histories.outcomes import SETTLE_SECONDS, UNKNOWN, why_lost, why_shut
 
 from meridian.client import Client
 from meridian.client.errors import KmsServiceError
 from meridian.kms.v1 import types_pb2 as t
 
-UNKNOWN = {"EndpointConnectionError", "DEADLINE_EXCEEDED", "CANCELLED", "DependencyTimeoutException", "KMSInternalException"}
-"""Answers after which nobody knows whether the call has happened."""
 SINGLE_KEYS, RELATED_KEYS, CALLERS = 4, 2, 4
 ON, TEXT = "on", "text"
 FIRST: State = ((ON, True), (TEXT, ""))
 CALL_SECONDS = 5.0
 AWAY_SECONDS = 0.2
-SETTLE_SECONDS = 60.0
 PRIMARY = t.MULTI_REGION_KEY_TYPE_PRIMARY
 
 Register = tuple[str, str]
@@ -183,7 +181,7 @@ def judge(deployment: Deployment, load: Load) -> Judged:
         with deployment.client(region, "developer") as client:
             deployment.wait_until(partial(_is_enabled_again, client, key_id), SETTLE_SECONDS)
     with deployment.client(HOME, "developer") as client:
-        lost += [f"key {key_id}" for key_id in seen.made if not _is_there(client, key_id)]
+        lost += [f"key {key_id}: {why}" for key_id in seen.made if (why := why_lost(client, key_id))]
     with deployment.client(AWAY, "developer") as client:
         for key_id in seen.replicated:
             if not _within(partial(_is_enabled, client, key_id), SETTLE_SECONDS):
@@ -191,9 +189,9 @@ def judge(deployment: Deployment, load: Load) -> Judged:
     for region in (HOME, AWAY):
         with deployment.client(region, "app") as client:
             lost += [
-                f"ciphertext {plain!r} in {region}"
+                f"ciphertext {plain!r} in {region}: {why}"
                 for where, plain, blob in seen.blobs
-                if where == region and not _opens(client, blob, plain)
+                if where == region and (why := why_shut(client, blob, plain))
             ]
     without = [f"no story of {register}" for register in load.registers if find_story(seen.histories[register], FIRST) is None]
     ids = [record["eventID"] for region in (HOME, AWAY) for record in deployment.audit(region) if "eventID" in record]
@@ -226,21 +224,6 @@ def _is_enabled_again(client: Client, key_id: str) -> bool:
     except KmsServiceError:
         return False
     return _is_enabled(client, key_id)
-
-
-def _is_there(client: Client, key_id: str) -> bool:
-    try:
-        client.describe_key(key_id=key_id)
-    except KmsServiceError:
-        return False
-    return True
-
-
-def _opens(client: Client, blob: bytes, plaintext: bytes) -> bool:
-    try:
-        return bool(client.decrypt(ciphertext_blob=blob).plaintext == plaintext)
-    except KmsServiceError:
-        return False
 
 
 def _primaries(deployment: Deployment, key_id: str) -> int:

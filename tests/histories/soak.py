@@ -17,6 +17,7 @@ from statistics import linear_regression
 from typing import Final
 
 from tests.deployment import AWAY, HOME, Deployment
+from tests.histories.outcomes import why_lost, why_shut
 from tests.histories.steady import Steady
 
 from meridian.client import Client
@@ -157,9 +158,10 @@ def _what_is_wrong(deployment: Deployment, load: Steady) -> list[str]:
             [] if looked.returncode == 0 else [looked.stderr]
         )
         with deployment.client(region, "developer") as client:
-            wrong += [f"{made} of {region} does not open" for made in list(load.blobs) if not _opens(client, made[2], made[1])]
+            shut = [(made, why) for made in list(load.blobs) if (why := why_shut(client, made[2], made[1]))]
+            wrong += [f"{made} of {region} does not open: {why}" for made, why in shut]
     with deployment.client(HOME, "developer") as home, deployment.client(AWAY, "developer") as away:
-        wrong += [f"key {key_id} is gone" for key_id in load.made if _material(home, key_id) is None]
+        wrong += [f"key {key_id} is gone: {why}" for key_id in load.made if (why := why_lost(home, key_id))]
         for key_id in load.related:
             deployment.wait_until(partial(_agree, home, away, key_id), SETTLE_SECONDS)
     return wrong
@@ -167,13 +169,6 @@ def _what_is_wrong(deployment: Deployment, load: Steady) -> list[str]:
 
 def _agree(home: Client, away: Client, key_id: str) -> bool:
     return _material(home, key_id) == _material(away, key_id) is not None
-
-
-def _opens(client: Client, blob: bytes, plaintext: bytes) -> bool:
-    try:
-        return bool(client.decrypt(ciphertext_blob=blob).plaintext == plaintext)
-    except KmsServiceError:
-        return False
 
 
 def _material(client: Client, key_id: str) -> str | None:
