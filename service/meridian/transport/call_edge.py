@@ -54,7 +54,12 @@ class CallEdge:
             await self._unauthenticated.refuse(error, operation=rpc.name, evidence=evidence, request_id=request_id, started=started)
             raise
         self._note_caller(principal.arn, peer)
-        request, malformed = _read(rpc.request_class, await self._message(rpc, message, principal))
+        try:
+            data = await self._unread.read(message, principal.arn)
+        except ThrottlingException as refusal:
+            self._events.report(SecurityEvent.CALLS_SHED, subject=principal.arn, operation=rpc.name, code=refusal.code)
+            raise
+        request, malformed = _read(rpc.request_class, data)
         call = Call(rpc, request, evidence, request_id, received_at)
         call.principal = principal
         call.malformed = malformed
@@ -78,13 +83,6 @@ class CallEdge:
             return CUTS[Cut.CALLER_LEFT]()
         self._events.report_fault(fault, during=rpc.name)
         return KMSInternalException(reason=type(fault).__name__)
-
-    async def _message(self, rpc: Rpc, message: Unread, principal: Principal) -> Any:
-        try:
-            return await self._unread.read(message, principal.arn)
-        except ThrottlingException as refusal:
-            self._events.report(SecurityEvent.CALLS_SHED, subject=principal.arn, operation=rpc.name, code=refusal.code)
-            raise
 
 
 def _read(message: type[Message], data: Any) -> tuple[Message, bool]:

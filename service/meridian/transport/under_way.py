@@ -31,11 +31,11 @@ class CallTime:
         self._cut: Cut | None = None
 
     def __enter__(self) -> None:
-        task: asyncio.Task[Any] | None = asyncio.current_task()
+        task: asyncio.Task[Any] | None = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 - a wire answers each call in a task
         self._task = task
         self._under_way.open.add(self)
-        self._timer = self._loop.call_at(self._until, self.cut, self._passed)
+        self._timer = self._loop.call_later(self._seconds, self.cut, self._passed)
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
         self._timer.cancel()

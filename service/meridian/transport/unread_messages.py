@@ -70,7 +70,7 @@ class UnreadMessages:
         """The message of a call of this caller, or gRPC's EOF. Raises: TimeoutError if it does not come in time, give or take a second;
         ThrottlingException where too many do not come."""
         loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
+        task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - a coroutine of gRPC runs in a task
         caller = self._callers.get(name)
         if caller is None:

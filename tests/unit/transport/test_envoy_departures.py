@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from meridian.contract.catalog import rpcs
 from meridian.errors import ThrottlingException
 from meridian.transport.envoy import departures
 from meridian.transport.envoy.departures import Departures
+from meridian.transport.envoy.grpc_message import Receive
 
 
 class Caller:
@@ -38,9 +41,18 @@ def a_call() -> Call:
     return Call(rpc, rpc.request_class(), Evidence(), "r", SystemClock().now())
 
 
+@contextmanager
+def while_waiting(watched: Departures, receive: Receive, call: Call) -> Iterator[None]:
+    waiting = watched.watch(receive, call)
+    try:
+        yield
+    finally:
+        watched.forget(waiting)
+
+
 async def answer(watched: Departures, caller: Caller, seconds: float) -> str:
     try:
-        with watched.while_waiting(caller.receive, a_call()):
+        with while_waiting(watched, caller.receive, a_call()):
             await asyncio.sleep(seconds)
     except asyncio.CancelledError:
         return "cut"
@@ -80,7 +92,7 @@ def test_a_departure_that_is_heard_of_late_cuts_nothing_that_came_after() -> Non
             await heard.wait()
             return {"type": "http.disconnect"}
 
-        with watched.while_waiting(receive, a_call()):
+        with while_waiting(watched, receive, a_call()):
             while not caller.asked:
                 await asyncio.sleep(0.005)
         heard.set()
@@ -116,7 +128,7 @@ def test_of_a_call_that_is_refused_already_nobody_asks() -> None:
     async def story() -> None:
         watched, caller, call = Departures(), Caller(), a_call()
         call.error = ThrottlingException(retry_after_seconds=1.0)
-        with watched.while_waiting(caller.receive, call):
+        with while_waiting(watched, caller.receive, call):
             await asyncio.sleep(0.2)
         assert caller.asked == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Final
 
 from google.rpc import code_pb2
@@ -38,7 +39,7 @@ class FrontApplication:
         self._arrived += 1
         self._open += 1
         try:
-            await self._answer(scope, receive, send)
+            await self._answering(scope, receive, send)
         except asyncio.CancelledError:
             return  # whoever asked is gone
         except Exception as fault:
@@ -57,16 +58,13 @@ class FrontApplication:
             before = self._arrived
         self._has_ended = True
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _answering(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         is_grpc = _content_type(scope).startswith(GRPC) or self._grpc.has(scope["raw_path"].decode("latin-1"))
         if self._has_ended and is_grpc:
-            await refuse(send, code_pb2.UNAVAILABLE, "The service is ending.")
-        elif self._has_ended:
-            await refuse_http(send, 503, "The service is ending.")
-        elif is_grpc:
-            await self._grpc.serve(scope, receive, send)
-        else:
-            await self._http.serve(scope, receive, send)
+            return refuse(send, code_pb2.UNAVAILABLE, "The service is ending.")
+        if self._has_ended:
+            return refuse_http(send, 503, "The service is ending.")
+        return (self._grpc if is_grpc else self._http).serve(scope, receive, send)
 
 
 def _content_type(scope: Scope) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final
 
 from meridian.call import Call
@@ -33,23 +32,6 @@ class Waiting:
     question: asyncio.Task[None] | None = None
 
 
-class Staying:
-    """As a context manager: the current task is cancelled where the caller leaves meanwhile."""
-
-    __slots__ = ("_call", "_departures", "_receive", "_waiting")
-
-    def __init__(self, departures: Departures, receive: Receive, call: Call) -> None:
-        self._departures = departures
-        self._receive = receive
-        self._call = call
-
-    def __enter__(self) -> None:
-        self._waiting = self._departures.watch(self._receive, self._call)
-
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
-        self._departures.forget(self._waiting)
-
-
 class Departures:
     """Belongs to one event loop."""
 
@@ -57,14 +39,10 @@ class Departures:
         self._open: dict[Waiting, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def while_waiting(self, receive: Receive, call: Call) -> Staying:
-        """For a request that has arrived as a whole."""
-        return Staying(self, receive, call)
-
     def watch(self, receive: Receive, call: Call | None) -> Waiting:
         """Cancel the current task when its caller has left, until `forget`."""
         loop = asyncio.get_running_loop()
-        task: asyncio.Task[Any] | None = asyncio.current_task()
+        task: asyncio.Task[Any] | None = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - the server answers each request in a task
         waiting = Waiting(task, receive, call, LOOK_SECONDS, loop.time() + LOOK_SECONDS)
         self._open[waiting] = None

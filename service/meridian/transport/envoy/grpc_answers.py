@@ -24,7 +24,7 @@ async def answer(send: Send, message: bytes, request_id: str) -> None:
     """One message, and that all is well."""
     await send(BEGIN)
     await send({"type": "http.response.body", "body": framed(message)})
-    await end_well(send, [(ID, request_id.encode())])
+    await send({"type": "http.response.trailers", "headers": [WELL, (ID, request_id.encode())]})
 
 
 async def end_well(send: Send, trailers: Headers) -> None:

@@ -57,26 +57,26 @@ class GrpcWire:
         """Whether there is such a method."""
         return path in self._methods or path in self._services
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def serve(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request, whatever it is."""
         started = self._clock.monotonic()
         arrival = arrival_of(scope)
         if not is_grpc(arrival.headers.get("content-type", "")):
-            return await refuse_http(send, 415, "A method of gRPC has content-type: application/grpc.")
+            return refuse_http(send, 415, "A method of gRPC has content-type: application/grpc.")
         has_trailers = scope["http_version"] in WITH_TRAILERS or is_web(arrival.headers.get(SENT_TYPE, ""))
         if not has_trailers or scope["method"] != "POST":
-            return await refuse_http(send, 400, "gRPC is POST over HTTP/2.")
+            return refuse_http(send, 400, "gRPC is POST over HTTP/2.")
         if arrival.headers.get("te") != "trailers":
             # Without it a proxy on the way may have dropped trailers, and Envoy sends none.
-            return await refuse(send, code_pb2.INTERNAL, "The request has no header te: trailers")
+            return refuse(send, code_pb2.INTERNAL, "The request has no header te: trailers")
         method = self._methods.get(arrival.path)
         if method is not None:
-            return await self._call(*method, arrival, receive, send, started)
+            return self._call(*method, arrival, receive, send, started)
         service = self._services.get(arrival.path)
         if service is not None:
-            return await service(arrival, receive, send)
+            return service(arrival, receive, send)
         self._events.report(SecurityEvent.UNKNOWN_OPERATION, subject=network_of(arrival.evidence.source_ip))
-        return await refuse(send, code_pb2.UNIMPLEMENTED, NO_METHOD)
+        return refuse(send, code_pb2.UNIMPLEMENTED, NO_METHOD)
 
     async def _call(self, rpc: Rpc, walk: Walk, arrival: Arrival, receive: Receive, send: Send, started: float) -> None:
         request_id = self._entropy.uuid()
@@ -86,8 +86,12 @@ class GrpcWire:
             message = UnaryMessage(receive, encoding, self._request_bytes_max)
             call = await self._edge.known_call(rpc, arrival.evidence, arrival.peer, message, request_id, started)
             remaining = None if until is None else max(0.0, until - self._clock.monotonic())
-            with self._edge.time_of(call, remaining), self._departures.while_waiting(receive, call):
-                written = (await walk(call)).SerializeToString()
+            with self._edge.time_of(call, remaining):
+                waiting = self._departures.watch(receive, call)
+                try:
+                    written = (await walk(call)).SerializeToString()
+                finally:
+                    self._departures.forget(waiting)
         except FrameFault as fault:
             return await refuse(send, fault.code, fault.text, ACCEPTS)
         except KmsError as error:
