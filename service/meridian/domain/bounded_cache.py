@@ -10,7 +10,7 @@ INVARIANT: after each `keep`, the bytes of all caches are at most the bound of t
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from threading import RLock
 from typing import Any, Final, Generic, TypeVar
@@ -45,11 +45,13 @@ class Caches:
 
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
+        self._bytes_wanted = bytes_max - bytes_max // ROOM
         self._all: dict[str, BoundedCache[Any, Any]] = {}
         self.lookups: dict[str, Lookups] = {}
         self.lock = RLock()
         self.bytes = 0
         """Of all caches together."""
+        self.has_forgotten = False  # whether any cache may hold what was forgotten and is not freed yet
 
     def add(self, name: str, cache: BoundedCache[Any, Any]) -> Lookups:
         """Count a cache from now on, and what is looked for in it. Raises: ValueError if one of this name is counted."""
@@ -106,10 +108,6 @@ class Caches:
         """Name, entries and bytes of each cache."""
         return [(name, len(cache), cache.bytes) for name, cache in self._all.items()]
 
-    @property
-    def _bytes_wanted(self) -> int:
-        return self.bytes_max - self.bytes_max // ROOM
-
     def _is_room_for(self, account: str) -> bool:
         return self.bytes <= self._bytes_wanted or (self.bytes <= self.bytes_max and not self._is_over_share(account))
 
@@ -117,7 +115,8 @@ class Caches:
         return account != EVERYBODY and sum(cache.bytes_of(account) for cache in self._all.values()) > self.bytes_max // SHARE
 
     def _free_one(self) -> bool:
-        return any(cache.free_one() for cache in self._all.values())
+        self.has_forgotten = self.has_forgotten and any(cache.free_one() for cache in self._all.values())
+        return self.has_forgotten
 
     @property
     def _with_most(self) -> BoundedCache[Any, Any]:
@@ -133,7 +132,7 @@ class BoundedCache(Generic[N, V]):
         # Ordered, not a plain dict: there the first entry is searched for among all that left before it.
         self._kept: OrderedDict[N, Entry] = OrderedDict()
         self._owned: dict[Owner, Owned] = {}
-        self._shares: dict[str, Share] = {}
+        self._shares: defaultdict[str, Share] = defaultdict(Share)
         self._forgotten: list[Owned] = []
         self._wiped: list[dict[Any, Any]] = []
         self._is_counted = True
@@ -178,7 +177,7 @@ class BoundedCache(Generic[N, V]):
             self._kept[name] = entry
             for owned in entry.owned:
                 owned.names[name] = None
-            self._shares.setdefault(account, Share()).names[name] = None
+            self._shares[account].names[name] = None
             self._count(entry, 1)
             if len(self._kept) > self._most:
                 self._drop_one(account)
@@ -256,10 +255,11 @@ class BoundedCache(Generic[N, V]):
             self._is_counted, self.bytes = False, 0
             orders = [share.names for share in self._shares.values()]
             kept: tuple[dict[Any, Any], ...] = (self._kept, self._owned, dict(enumerate(self._forgotten)), *self._wiped, *orders)
-            self._kept, self._owned, self._shares, self._forgotten, self._wiped = OrderedDict(), {}, {}, [], []
+            self._kept, self._owned, self._shares, self._forgotten, self._wiped = OrderedDict(), {}, defaultdict(Share), [], []
         return kept
 
     def _free_some(self) -> None:
+        self._caches.has_forgotten = True
         until = self.bytes - BYTES_AT_ONCE
         for _ in range(FREED_AT_ONCE):
             if self.bytes <= until or not self.free_one():

@@ -153,12 +153,13 @@ def _request(principal: Uid, action: str, resource: Uid, context: Mapping[str, A
 
 
 def _decision_of(result: cedarpy.AuthzResult) -> Decision:
-    if result.decision is cedarpy.Decision.NoDecision:
+    found, told = result.decision, result.diagnostics
+    if found is cedarpy.Decision.NoDecision:
         return FAULT
-    errors = len(result.diagnostics.errors)
-    if result.allowed and errors:
+    allowed, errors = found is cedarpy.Decision.Allow, len(told.errors)
+    if allowed and errors:
         return Decision(False, (), errors)  # the ids are of permits, which made no refusal
-    return Decision(result.allowed, tuple(sorted(result.diagnostics.reasons)), errors)
+    return Decision(allowed, tuple(sorted(told.reasons)), errors)
 
 
 def parse_policies(text: str) -> list[Est]:
