@@ -17,12 +17,14 @@ from meridian.authorization.decision.live_policies import (
     KEY_SIDE,
     OWN,
     LivePolicies,
+    Narrowed,
     account_counts,
     is_around,
     leaves_to_account,
     owners_of,
     policies_name,
     policies_of_side,
+    sides_of,
     version_of,
 )
 from meridian.authorization.decision.narrowing import Caller, narrowed
@@ -154,7 +156,7 @@ class Authorizer:
         """The same decision, with nothing taken from memory or left there, so that any thread may ask. Never raises."""
         ids: set[str] = set()
         try:
-            for side in _sides(principal, resource):
+            for side in sides_of(principal, resource):
                 decided = self._question(side, principal, action, resource, own, facts).decide()
                 if not decided.allowed:
                     return PolicyDecision(action, resource.arn, False, decided.policy_ids, decided.errors, decided.fault)
@@ -174,7 +176,7 @@ class Authorizer:
 
     def policies_for(self, principal: Principal, resource: Resource, own: tuple[Policy, ...]) -> tuple[Policy, ...]:
         """Every policy that may have a word in calls of this caller on this resource, on either side."""
-        policies, sides = self.policies, _sides(principal, resource)
+        policies, sides = self.policies, sides_of(principal, resource)
         return tuple(policy for side in sides for policy in policies_of_side(policies, side, principal, own, delegated=False))
 
     def require_key_policy(self, principal: Principal, future: Key, facts: Facts, *, bypass_lockout_check: bool) -> None:
@@ -212,7 +214,7 @@ class Authorizer:
         known = live.narrowed.get((name, id(principal), has_grants))
         compiled = known.compiled() if known is not None else None
         if known is None or compiled is None:
-            compiled = yield from self._slice(live, name, side, principal, resource, has_grants=has_grants)
+            known, compiled = yield from self._slice(live, name, side, principal, resource, has_grants=has_grants)
         else:
             known.use()
         remembered = None if compiled.is_timelike else (compiled.number, id(principal), name, *read_values(compiled, facts))
@@ -224,13 +226,14 @@ class Authorizer:
         decided = Question(compiled, base, principal, resource, facts).decide()
         made = PolicyDecision(action, resource.arn, decided.allowed, decided.policy_ids, decided.errors, decided.fault)
         if remembered is not None and not made.errors:
+            made = known.one_of_alike(made)
             # The caller is kept with the decision, so that his identity cannot pass to another.
             live.decisions.keep(remembered, (made, principal), owners_of(resource), principal.account)
         return made
 
     def _slice(
         self, live: LivePolicies, name: tuple[Any, ...], side: str, principal: Principal, resource: Resource, *, has_grants: bool
-    ) -> Deciding[CompiledSlice]:
+    ) -> Deciding[tuple[Narrowed, CompiledSlice]]:
         """The slice for this resource, narrowed to this caller."""
         action: str = name[2]
         members = live.members.get(name)
@@ -247,7 +250,7 @@ class Authorizer:
             live.keep_slice(compiled, resource, principal.account)
         kept = live.narrowed_to(principal, compiled, resource)
         live.narrowed.keep((name, id(principal), has_grants), kept, owners_of(resource), principal.account)
-        return compiled
+        return kept, compiled
 
     def _own_policies(self, live: LivePolicies, principal: Principal, resource: Resource) -> Deciding[tuple[Policy, ...]]:
         """The policies of a key itself."""
@@ -292,8 +295,3 @@ class Authorizer:
         entities = [*principal_entities(principal, self._around), *resource_entities(resource, self._around)]
         unique = {(e["uid"]["type"], e["uid"]["id"]): e for e in entities}
         return EntityHandle.build(unique.values(), compiled.schema)
-
-
-def _sides(principal: Principal, resource: Resource) -> tuple[str, ...]:
-    """Every side that must allow: a caller of another account needs two."""
-    return (OWN,) if principal.account == resource.account else (KEY_SIDE, CALLER_SIDE)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from sys import getsizeof
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from weakref import ReferenceType, ref
 
 from meridian.authorization.decision.slices import CompiledSlice, SliceCompiler
@@ -40,13 +41,15 @@ OF_A_KEY_BYTES: Final = 700
 """Of such a name, whose parts differ little in their size."""
 
 
-class Narrowed(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Narrowed:
     """A slice that was narrowed to a caller, who is kept with it, so that his identity cannot pass to another."""
 
     compiled: ReferenceType[CompiledSlice]
     principal: Principal
     relied_on: tuple[ReferenceType[Entry], ...]
     """What keeps the slice, and what it holds."""
+    last: PolicyDecision | None = None
 
     def use(self) -> None:
         """Say that it was asked for, so that what it relies on does not leave as something that nobody asks for."""
@@ -54,6 +57,13 @@ class Narrowed(NamedTuple):
             entry = held()
             if entry is not None:
                 entry.is_used = True
+
+    def one_of_alike(self, made: PolicyDecision) -> PolicyDecision:
+        """The last decision, where this one came out as it did: what is kept by the identity of a decision, as its part of records, is
+        found again although the question was new."""
+        if self.last != made:
+            self.last = made
+        return self.last
 
 
 class LivePolicies:
@@ -162,7 +172,7 @@ def _principal_bytes(principal: Principal) -> int:
 
 
 def _narrowed_bytes(name: Name, kept: Narrowed) -> int:
-    return deep_bytes(name) + _principal_bytes(kept.principal) + getsizeof(kept.relied_on)
+    return deep_bytes(name) + _principal_bytes(kept.principal) + getsizeof(kept.relied_on) + DECISION_BYTES
 
 
 def _decision_bytes(name: Name, kept: tuple[PolicyDecision, Principal]) -> int:
@@ -170,6 +180,11 @@ def _decision_bytes(name: Name, kept: tuple[PolicyDecision, Principal]) -> int:
     _, _, action_on, *values = name
     named = OF_A_KEY_BYTES if len(action_on) == OF_A_KEY else deep_bytes(action_on)
     return DECISION_BYTES + named + deep_bytes(*values) + _principal_bytes(kept[1])
+
+
+def sides_of(principal: Principal, resource: Resource) -> tuple[str, ...]:
+    """Every side that must allow: a caller of another account needs two."""
+    return (OWN,) if principal.account == resource.account else (KEY_SIDE, CALLER_SIDE)
 
 
 def policies_of_side(

@@ -22,6 +22,7 @@ from meridian.authorization.decision.authorizer import Authorizer
 from meridian.authorization.decision.facts import PlainFacts
 from meridian.authorization.language.evaluator import Decision, evaluate
 from meridian.domain.key import Key, KeyState, MultiRegionRole
+from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
 from meridian.ports.store.aliases import AliasRow
 from meridian.ports.store.region import RegionIdentity
@@ -340,6 +341,21 @@ def test_a_part_of_the_encryption_context_that_no_policy_reads_asks_nothing_anew
     ask.attributes["encryptionContext"] = {"unread": "1"}
     assert ask.allowed(key)
     assert len(ask.questions) == before
+
+
+def test_decisions_that_come_out_alike_are_one_value_and_others_are_not(asking: Ask, key: Key) -> None:
+    """A record finds by its identity what is kept of a decision, so a new question would cost it as much again."""
+    unequal = 'context.encryptionContext.getTag("t") != context.encryptionContext.getTag("u")'
+    ask = asking(steered(f'{TAGGED} && context.encryptionContext.hasTag("u") && {unequal}', "allowed"))
+
+    def made(context: dict[str, str]) -> PolicyDecision:
+        return ask.authorizer.decide(ask.principal, "Encrypt", key, PlainFacts({**EMPTY, "encryptionContext": context}, ask.request))
+
+    alike, refused = [made({"t": text, "u": text}) for text in "abc"], [made({"t": text, "u": "-"}) for text in "abc"]
+    assert len(ask.questions) == 6
+    assert [each.allowed for each in (*alike, *refused)] == [True] * 3 + [False] * 3
+    assert all(each is alike[0] for each in alike)
+    assert all(each is refused[0] for each in refused)
 
 
 @pytest.mark.parametrize("read", ["context.encryptionContext has t", "context has encryptionContext.t"])
