@@ -39,7 +39,7 @@ from meridian.ports.store.audit_streams import Verification
 from meridian.ports.store.faults import FeedPruned, VersionConflict
 from meridian.ports.store.import_keys import ImportKeyRow
 from meridian.ports.store.key_sets import RelatedKeys
-from meridian.ports.store.keyring import KekRow, SecretRow
+from meridian.ports.store.keyring import FIRST_WRAPPED, KekRow, SecretRow
 from meridian.ports.store.outbox import Backlog
 from meridian.ports.store.region import RegionIdentity
 from meridian.replication.sets.state import add_member, found_set
@@ -171,8 +171,10 @@ async def test_rows_are_found_by_the_key_that_wraps_them(store: SqlStore) -> Non
         await uow.keyring.insert_secret(SecretRow("k", "us-east-1", "a", "s", 1, NOW, sealed("x")))
         await uow.keyring.activate_kek(KekRow(KEK + 1, 1, True, NOW, b"sealed"))
     async with store.reading() as uow:
-        assert await uow.keyring.keys_wrapped_otherwise(KEK + 1, limit=10) == [(ACCOUNT, KEY_ID)]
-        assert await uow.keyring.keys_wrapped_otherwise(KEK, limit=10) == []
+        (found,) = await uow.keyring.keys_wrapped_otherwise(KEK + 1, after=FIRST_WRAPPED, limit=10)
+        assert found == (KEK.to_bytes(4, "big"), ACCOUNT, KEY_ID)
+        assert await uow.keyring.keys_wrapped_otherwise(KEK + 1, after=found, limit=10) == []
+        assert await uow.keyring.keys_wrapped_otherwise(KEK, after=FIRST_WRAPPED, limit=10) == []
         (secret,) = await uow.keyring.secrets_wrapped_otherwise(KEK + 1, limit=10)
         assert [await uow.keyring.is_named(n) for n in (KEK, KEK + 1)] == [True, False]
         assert {row.kek_number: row.is_active for row in await uow.keyring.keks()} == {KEK: False, KEK + 1: True}

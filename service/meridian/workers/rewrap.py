@@ -23,7 +23,7 @@ from meridian.ports.clock import Clock
 from meridian.ports.key_directory import KeyDirectory
 from meridian.ports.security_events import SecurityEvents
 from meridian.ports.store.faults import StoreUnavailable, VersionConflict
-from meridian.ports.store.keyring import KekRow, SecretRow
+from meridian.ports.store.keyring import FIRST_WRAPPED, KekRow, SecretRow
 from meridian.ports.store.store import STILL_SECONDS_MAX, Store, UnitOfWork
 from meridian.workers.periodic import PATIENT_SECONDS, Job
 from meridian.workers.set_aside import SetAside, UnreadableRowError
@@ -72,6 +72,7 @@ class RewrapWorker:
         self._directory = directory
         self._clock = clock
         self._is_single = False
+        self._after = FIRST_WRAPPED
         self._settle = timedelta(seconds=limits.kek_settle_seconds)
         self._retention = timedelta(seconds=limits.kek_retention_days * limits.day_seconds)
         self._log = structlog.get_logger("meridian.rewrap")
@@ -93,22 +94,25 @@ class RewrapWorker:
         self._is_single = len(rows) == 1
         if len(rows) == 1 or now < active.created_at + self._settle:
             return
-        if not await self._move(active.kek_number) and now >= active.created_at + self._retention:
+        if await self._move(active.kek_number) and now >= active.created_at + self._retention:
             await self._destroy([row for row in rows if not row.is_active])
 
-    async def _move(self, active: int) -> int:
-        """How many keys and secrets were under another key-encryption key. One that does not open stays there, and is set aside."""
+    async def _move(self, active: int) -> bool:
+        """Whether no key and no secret is under another key-encryption key. One that does not open stays there, and is set aside: the next
+        look goes on behind it, round and round."""
         async with self._store.reading() as uow:
-            keys = list(await uow.keyring.keys_wrapped_otherwise(active, limit=KEYS_PER_LOOK + len(self.aside)))
+            keys = list(await uow.keyring.keys_wrapped_otherwise(active, after=self._after, limit=KEYS_PER_LOOK))
             secrets = await uow.keyring.secrets_wrapped_otherwise(active, limit=SECRETS_PER_LOOK + len(self.aside))
-        for account, key_id in keys:
+        is_all = self._after == FIRST_WRAPPED and not keys
+        for _, account, key_id in keys:
             await self._attempt((account, key_id), partial(self._move_key, account, key_id))
             self._directory.forget(account, key_id)
         for row in secrets:
             await self._attempt((row.kind, row.owner, row.secret_id), partial(self._move_secret, row))
         for unreadable in secrets.unreadable:
             self.aside.set_aside_once(unreadable.name, UnreadableRowError(unreadable.fault))
-        return len(keys) + len(secrets) + len(secrets.unreadable)
+        self._after = keys[-1] if len(keys) == KEYS_PER_LOOK else FIRST_WRAPPED
+        return is_all and not secrets and not secrets.unreadable
 
     async def _attempt(self, name: tuple[str, ...], move: Callable[[], Awaitable[None]]) -> None:
         if self.aside.is_waiting(name):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.read_rows import read_rows
 from meridian.adapters.store_sql.wrapped_rows import kek_name, kek_of, require_kek
 from meridian.ports.store.faults import VersionConflict
-from meridian.ports.store.keyring import KekRow, RootRow, SecretName, SecretRow
+from meridian.ports.store.keyring import KekRow, RootRow, SecretName, SecretRow, WrappedKey
 from meridian.ports.store.rows import Rows
+
+KEK: Final = kek_of(t.materials)
+WRAPPED: Final = (KEK.label("kek"), t.materials.c.account, t.materials.c.key_id)
 
 
 class SqlKeyringRows:
@@ -89,24 +92,29 @@ class SqlKeyringRows:
         await self._connection.execute(update(t.keks).values(is_active=False))
         await self.insert_kek(row)
 
-    async def keys_wrapped_otherwise(self, kek_number: int, *, limit: int) -> Sequence[tuple[str, str]]:
-        materials = t.materials
-        rows = await self._connection.execute(
-            select(materials.c.account, materials.c.key_id)
-            .where(func.length(materials.c.sealed_bytes) > 0, kek_of(materials.c.sealed_bytes) != kek_name(kek_number))
-            .distinct()
-            .limit(limit)
-        )
-        return [(row.account, row.key_id) for row in rows]
+    async def keys_wrapped_otherwise(self, kek_number: int, *, after: WrappedKey, limit: int) -> Sequence[WrappedKey]:
+        named, nothing = kek_name(kek_number), list[WrappedKey]()
+        before = await self._wrapped_keys(after, named > KEK, limit) if after.kek < named else nothing
+        left = limit - len(before)
+        return before + (await self._wrapped_keys(after, named < KEK, left) if left else nothing)
+
+    async def _wrapped_keys(self, after: WrappedKey, where: ColumnElement[bool], limit: int) -> list[WrappedKey]:
+        beyond = after.kek <= KEK, tuple_(*WRAPPED) > after  # of the second alone, SQLite makes no use in its index
+        page = select(*WRAPPED).distinct().where(text(t.IS_PRESENT), where, *beyond).order_by(*WRAPPED).limit(limit)
+        return [WrappedKey(bytes(row.kek), row.account, row.key_id) for row in await self._connection.execute(page)]
 
     async def secrets_wrapped_otherwise(self, kek_number: int, *, limit: int) -> Rows[SecretRow]:
-        query = select(*t.secrets.c).where(kek_of(t.secrets.c.sealed_bytes) != kek_name(kek_number)).limit(limit)
+        kek, named = kek_of(t.secrets), kek_name(kek_number)
+        query = select(*t.secrets.c).where(or_(kek < named, kek > named)).limit(limit)
         return await read_rows(self._connection, t.secrets, query, read_secret)
 
     async def is_named(self, kek_number: int) -> bool:
-        for table in (t.materials, t.secrets, t.import_keys):
-            named = select(table.c.sealed_bytes).where(kek_of(table.c.sealed_bytes) == kek_name(kek_number)).limit(1)
-            if (await self._connection.execute(named)).first() is not None:
+        named = kek_name(kek_number)
+        for table, *present in ((t.materials, text(t.IS_PRESENT)), (t.secrets,), (t.import_keys,)):
+            kek = kek_of(table)
+            # The first from here on, which an index tells whatever the database believes of how the rows are spread.
+            first = (await self._connection.execute(select(kek).where(kek >= named, *present).order_by(kek).limit(1))).scalar()
+            if first is not None and bytes(first) == named:
                 return True
         return False
 

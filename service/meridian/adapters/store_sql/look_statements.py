@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Integer,
+    TextClause,
     Update,
     and_,
     bindparam,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     tuple_,
     union,
     union_all,
@@ -26,7 +28,6 @@ from sqlalchemy import (
 
 from meridian.adapters.store_sql import tables as t
 from meridian.adapters.store_sql.database_clock import SecondsNow
-from meridian.domain.key import KeyState, Origin
 from meridian.domain.multi_region import RowStatus
 from meridian.ports.store.audit_events import LEASE_SECONDS, STEADY_SECONDS
 
@@ -68,14 +69,11 @@ RESERVED: Final = (
 
 # ------------------------------------------------------------ what comes to a key by time
 
-ROTATES: Final = or_(~K.multi_region, K.primary_region == K.region)
-STARTABLE: Final = or_(K.pending_material_id == "", K.origin == str(Origin.EXTERNAL))
-"""What waits for acknowledgements of other Regions is not due; the last of them moves it."""
-TIMES: Final[tuple[tuple[Column[Any], tuple[ColumnElement[bool], ...]], ...]] = (
+TIMES: Final[tuple[tuple[Column[Any], tuple[ColumnElement[bool] | TextClause, ...]], ...]] = (
     (K.deletion_at, ()),
     (K.updating_until, ()),
-    (K.next_rotation_at, (K.state == str(KeyState.ENABLED), ROTATES)),
-    (K.on_demand_started_at, (ROTATES, STARTABLE)),
+    (K.next_rotation_at, (text(t.ROTATES_HERE),)),
+    (K.on_demand_started_at, (text(t.STARTS_HERE),)),
     (t.materials.c.expires_at, ()),
 )
 """What comes to a key by time: when, and of which keys."""

@@ -53,7 +53,7 @@ class SqlOutbox:
         rows = await self._connection.execute(
             select(t.outbox.c.sequence)
             .where(t.outbox.c.target_region == target_region, t.outbox.c.due_at <= now, free)
-            .order_by(t.outbox.c.sequence)
+            .order_by(t.outbox.c.due_at, t.outbox.c.sequence)
             .limit(limit)
         )
         sequences = [row.sequence for row in rows]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from meridian.adapters.store_sql.dialects import ERRAND_SECONDS, engine_for_once, keep_private, missing_file
 from meridian.domain.fault_places import file_fault
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
 """Every revision that this release knows, oldest first: those of `migrations/versions`, without reading them."""
 HEAD: Final = REVISIONS[-1]
 """The revision that this release needs."""

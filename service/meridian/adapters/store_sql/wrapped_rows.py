@@ -5,16 +5,16 @@ Source: docs/spec/ciphertext.md §4.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, LargeBinary, func, select
+from sqlalchemy import ColumnElement, LargeBinary, Table, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meridian.adapters.store_sql import tables as t
 from meridian.ports.store.faults import VersionConflict
 
 
-def kek_of(sealed: ColumnElement[bytes]) -> ColumnElement[bytes]:
-    """The four bytes of a wrapped row that name its key-encryption key."""
-    return func.substr(sealed, 5, 4, type_=LargeBinary)
+def kek_of(table: Table) -> ColumnElement[bytes]:
+    """The four bytes of a wrapped row that name its key-encryption key, in the words of the table's index."""
+    return func.substr(table.c.sealed_bytes, literal_column("5"), literal_column("4"), type_=LargeBinary)
 
 
 def kek_name(kek_number: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from meridian.ports.store.rows import Rows
 
@@ -49,6 +49,18 @@ SecretName = tuple[str, str, int, datetime]
 """Kind, id and version of a secret, and when it was made: another secret, or another wrapping of it, has another name."""
 
 
+class WrappedKey(NamedTuple):
+    """A key with material under a key-encryption key, which stands here as the wrapped row writes it. They are listed in this order."""
+
+    kek: bytes
+    account: str
+    key_id: str
+
+
+FIRST_WRAPPED: Final = WrappedKey(b"", "", "")
+"""Comes before all of them."""
+
+
 class KeyringRows(Protocol):
     """Sealed roots, key-encryption keys and the Region's own secrets."""
 
@@ -88,8 +100,8 @@ class KeyringRows(Protocol):
         """Store this key-encryption key as the only active one."""
         ...
 
-    async def keys_wrapped_otherwise(self, kek_number: int, *, limit: int) -> Sequence[tuple[str, str]]:
-        """(account, key id) of keys with material under another key-encryption key than this."""
+    async def keys_wrapped_otherwise(self, kek_number: int, *, after: WrappedKey, limit: int) -> Sequence[WrappedKey]:
+        """Keys with material under another key-encryption key than this, in order. However many keys there are, it costs what is listed."""
         ...
 
     async def secrets_wrapped_otherwise(self, kek_number: int, *, limit: int) -> Rows[SecretRow]:
