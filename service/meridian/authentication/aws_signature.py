@@ -155,7 +155,7 @@ class SigningKeys:
         scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
         hashed = sha256(canonical_request(request).encode()).hexdigest()
         text = f"{ALGORITHM}\n{claim.sent}\n{scope}\n{hashed}"
-        return hmac.new(self._signing_key(claim, secret), text.encode(), sha256).hexdigest()
+        return hmac.digest(self._signing_key(claim, secret), text.encode(), "sha256").hex()
 
     def _signing_key(self, claim: Claim, secret: str) -> bytes:
         # By the secret: an access key that gets another one is signed with that at once.
@@ -226,11 +226,11 @@ def require_fresh(text: str, now: datetime) -> None:
 
 def require_signed(claim: Claim, headers: Mapping[str, str], always: tuple[str, ...], if_sent: tuple[str, ...]) -> None:
     """Raises: InvalidSignatureException unless these headers are signed, each that is signed came, and none holds what is not ASCII."""
-    needed = [*always, *(name for name in if_sent if name in headers)]
-    if any(name not in claim.signed_headers for name in needed) or any(name not in headers for name in claim.signed_headers):
+    signed = set(claim.signed_headers)
+    if not signed.issuperset(always) or not headers.keys() >= signed or any(name in headers and name not in signed for name in if_sent):
         raise InvalidSignatureException(MISMATCH, reason="a header that must be signed is not")
     # White space is signed as one space; beyond ASCII there is more of it than signers know.
-    if not all(headers[name].isascii() for name in claim.signed_headers):
+    if not all(headers[name].isascii() for name in signed):
         raise InvalidSignatureException(MISMATCH, reason="a signed header is not ASCII")
 
 
@@ -238,6 +238,6 @@ def canonical_request(request: SignedRequest) -> str:
     """The text whose hash is signed."""
     head, signed = request.head, request.claim.signed_headers
     query = "&".join(sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in head.query))
-    headers = "".join(f"{name}:{' '.join(head.headers[name].split())}\n" for name in signed)
+    headers = "".join([f"{name}:{' '.join(head.headers[name].split())}\n" for name in signed])
     path = quote(head.path, safe="/-_.~")
     return "\n".join([head.method, path, query, headers, ";".join(signed), sha256(request.body).hexdigest()])

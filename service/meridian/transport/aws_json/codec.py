@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -29,9 +29,20 @@ OURS: Final = frozenset({"account_delegation"})
 INT32: Final = range(-(2**31), 2**31)
 
 
+class Member(NamedTuple):
+    """A field of a message, with what its descriptor says of it, which takes long to ask."""
+
+    field: FieldDescriptor
+    name: str
+    shown_name: str
+    """In refusals."""
+    is_map: bool
+
+
 @cache
-def _members(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
-    return {aws_member_name(field): field for field in descriptor.fields if field.name not in OURS}
+def _members(descriptor: Descriptor) -> dict[str, Member]:
+    fields = [field for field in descriptor.fields if field.name not in OURS]
+    return {aws_member_name(field): Member(field, field.name, lower_camel(field.name), is_map(field)) for field in fields}
 
 
 def read(body: bytes, message: type[Message]) -> Message:
@@ -53,19 +64,20 @@ def unknown_members(body: bytes, message: type[Message]) -> list[str]:
 def _fill(message: Any, document: Any, path: str) -> None:
     if not isinstance(document, dict):
         raise SerializationException(f"{path or 'The request'} is not a JSON object.")
+    members = _members(message.DESCRIPTOR)
     for name, value in document.items():
-        field = _members(message.DESCRIPTOR).get(name)
-        if field is None or value is None:
+        member = members.get(name)
+        if member is None or value is None:
             continue
-        place = f"{path}{lower_camel(field.name)}"
-        if is_map(field):
-            _fill_map(getattr(message, field.name), value, place)
+        field, place = member.field, f"{path}{member.shown_name}"
+        if member.is_map:
+            _fill_map(getattr(message, member.name), value, place)
         elif field.is_repeated:
-            _fill_list(getattr(message, field.name), field, value, place)
+            _fill_list(getattr(message, member.name), field, value, place)
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
-            _fill_message(getattr(message, field.name), field, value, place)
+            _fill_message(getattr(message, member.name), field, value, place)
         else:
-            setattr(message, field.name, _scalar(field, value, place))
+            setattr(message, member.name, _scalar(field, value, place))
 
 
 def _fill_map(target: Any, value: Any, place: str) -> None:
@@ -155,22 +167,22 @@ def write(message: Message) -> bytes:
 
 def _document(message: Any) -> dict[str, Any]:
     document = {}
-    for name, field in _members(message.DESCRIPTOR).items():
-        value = _shown(message, field)
+    for name, member in _members(message.DESCRIPTOR).items():
+        value = _shown(message, member)
         if value is not None:
             document[name] = value
     return document
 
 
-def _shown(message: Any, field: FieldDescriptor) -> Any:
-    value = getattr(message, field.name)
-    if is_map(field):
+def _shown(message: Any, member: Member) -> Any:
+    field, value = member.field, getattr(message, member.name)
+    if member.is_map:
         return dict(value) or None
     if field.is_repeated:
         return [_value(field, item) for item in value] if value or is_listed(field) else None
     if field.type == FieldDescriptor.TYPE_ENUM:
         return enum_aws_value(field, value) or None
-    return _value(field, value) if message.HasField(field.name) else None
+    return _value(field, value) if message.HasField(member.name) else None
 
 
 def _value(field: FieldDescriptor, value: Any) -> Any:
