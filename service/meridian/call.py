@@ -56,15 +56,15 @@ class BatchItem(Protocol):
         """Which item it is, from 0."""
         ...
 
-    def when_done(self, leave_place: Callable[[], None]) -> None:
-        """What gives up the place that the call works in; asked once its record alone is to be written."""
+    def apart(self) -> Awaitable[None]:
+        """Awaited before the call waits for anything: when it returns, the call has a task of its own. Until then it is walked in one go
+        with others."""
 
     def leave(self) -> None:
         """The call waits for something that the batch's other calls do not wait for: their records go without its own."""
 
-    def gathered(self) -> Awaitable[None]:
-        """Return when the record of every other call of the batch is there to be written too, but for those that have left; at once where
-        the call is cut: what it did is done."""
+    def keep(self, record: dict[str, Any]) -> None:
+        """The call's record, to be written with those of the others; the record says how the call ended."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)

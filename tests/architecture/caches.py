@@ -218,7 +218,6 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "parent/merged_metrics.py MergedMetrics._ended": PROCESSES,
     "parent/merged_metrics.py MergedMetrics._last": PROCESSES,
     "pipeline/batch_records.py BatchRecords._expected": Ours("items of one batch, of which there is a bound"),
-    "pipeline/batch_records.py BatchRecords._ready": Ours("items of one batch, of which there is a bound"),
     "pipeline/batch_turns.py BatchTurns._accounts": Ours("accounts of principals, of which each has one of `BATCHES_MAX` batches"),
     "pipeline/recent_calls.py RecentCalls._looking": Bounded("LOOKING_MAX", 12, "an account of a principal"),
     "pipeline/telemetry.py Telemetry._durations": CONTRACT,

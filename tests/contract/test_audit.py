@@ -61,6 +61,37 @@ async def test_a_batch_is_no_larger_than_max_batch(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_records_that_wait_together_are_in_the_file_in_their_order_also_where_they_are_more_than_a_batch(tmp_path: Path) -> None:
+    for number, (max_batch, syncs) in enumerate(((16, 1), (3, 6))):
+        folder = tmp_path / str(number)
+        stream = open_stream(open_file(folder), max_batch=max_batch)
+        before = stream.figures().syncs
+        await stream.append(*[record(n) for n in range(16)])
+        assert stream.figures().syncs - before == syncs
+        assert numbers(streams_in(folder)[0])[-16:] == [str(n) for n in range(16)]
+        await stream.close()
+
+
+@pytest.mark.asyncio
+async def test_records_that_wait_together_are_refused_together(tmp_path: Path) -> None:
+    """Also where those before the last are refused alone."""
+    file = open_file(tmp_path)
+    stream, write, refusals = open_stream(file, max_batch=3), file.write_batch, [OSError(28, "no space")]
+
+    def full_once(batch: Any, kept: int) -> None:
+        if refusals:
+            raise refusals.pop()
+        write(batch, kept)
+
+    file.write_batch = full_once  # type: ignore[method-assign]  # a disk that is full for a moment cannot be had here
+    with pytest.raises(DependencyTimeoutException):
+        await stream.append(*[record(n) for n in range(5)])
+    await stream.append(*[record(n) for n in range(5, 7)])
+    await stream.close()
+    assert numbers(streams_in(tmp_path)[0])[-2:] == ["5", "6"]
+
+
+@pytest.mark.asyncio
 async def test_a_lone_caller_is_never_delayed_by_a_timer(tmp_path: Path) -> None:
     stream = open_stream(open_file(tmp_path), max_wait_seconds=3600)
     for n in range(20):

@@ -104,11 +104,11 @@ class FileAuditStream:
         self._file.hand_closed_to(CompressedSegments(reserve_bytes, told), rules, holds)
         self._file.retention.on_fault = partial(self._tell_loop, partial(self._report, "retention"))
 
-    def append(self, record: Record) -> Awaitable[None]:
-        return self._append(record, is_promised=False, change="")
+    def append(self, *records: Record) -> Awaitable[None]:
+        return self._append(records, is_promised=False, change="")
 
     async def append_change(self, record: Record, *, is_promised: bool) -> None:
-        await self._append(record, is_promised=is_promised, change=record["eventID"])
+        await self._append((record,), is_promised=is_promised, change=record["eventID"])
 
     def durable_changes(self) -> Sequence[str]:
         return self._changes.take()
@@ -116,16 +116,15 @@ class FileAuditStream:
     def holds(self, event_id: str) -> bool:
         return self._changes.holds(event_id)
 
-    def _append(self, record: Record, *, is_promised: bool, change: str) -> Awaitable[None]:
+    def _append(self, records: Sequence[Record], *, is_promised: bool, change: str) -> Awaitable[None]:
         self._require_open()
         # One future per call: a caller who leaves cancels his own and nobody else's.
         done: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append(Waiting(record, is_promised, change, done))
+        last = len(records) - 1
+        self._waiting += [Waiting(record, is_promised, change, done, number == last) for number, record in enumerate(records)]
         if change:
             self._changes.begin(change)
-        open_now = len(self._waiting) + len(self._writing)
-        if open_now > self._peak:
-            self._peak = open_now
+        self._peak = max(self._peak, len(self._waiting) + len(self._writing))
         if not self._writing:
             self._start_or_wait()
         return done
@@ -254,7 +253,8 @@ class FileAuditStream:
         self._expected = min(max(self._peak, 1), self._max_batch)
         self._peak = len(self._waiting)
         for each in finished:
-            settle(each.done, fault)
+            if each.is_last or fault is not None:
+                settle(each.done, fault)
         if self._waiting:
             self._start_or_wait()
         elif self._closing is not None:

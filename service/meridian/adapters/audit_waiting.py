@@ -22,6 +22,8 @@ class Waiting(NamedTuple):
     change: str
     """The event id of a change that stands already; otherwise empty."""
     done: asyncio.Future[None]
+    is_last: bool
+    """Of those that wait together: they are durable when it is, unless one before it was refused."""
 
 
 class StreamFigures(NamedTuple):

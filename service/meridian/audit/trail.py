@@ -70,13 +70,23 @@ class Audit:
 
     # ---- at the end of a call
 
+    def record_of(self, call: Call) -> Record:
+        """The record of an item of a batch, which changes nothing."""
+        return self._records.of_any_call(call)
+
+    async def close_items(self, items: Sequence[tuple[Call, Record]]) -> None:
+        """Return once these records, of items of one batch, are durable. Raises: DependencyTimeoutException."""
+        await self._stream.append(*[record for _, record in items])
+        reach(FaultPoint.AUDIT_DURABLE)
+        for call, record in items:
+            if call.error is None:
+                self._usage.note(call, record["eventID"])
+
     async def close(self, call: Call) -> None:
         """Return once the call's record is durable. Raises: DependencyTimeoutException."""
         stored = call.event_recorded
         try:
             event, is_change = (self._records.of_any_call(call), False) if stored is None else await self._what_stands(call, stored)
-            if call.item is not None:
-                await call.item.gathered()
             await (self._shipping.write(event) if is_change else self._stream.append(event))
             reach(FaultPoint.AUDIT_DURABLE)
             if call.error is None:

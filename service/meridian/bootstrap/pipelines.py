@@ -33,7 +33,7 @@ from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.chain import Notes, Pipeline, Step, Steps
 from meridian.pipeline.convert_policy import ReadPolicyDocument
 from meridian.pipeline.describe_new_key import Foresee
-from meridian.pipeline.entrance import Entrance, Seen
+from meridian.pipeline.entrance import CallWalks, Entrance, Seen
 from meridian.pipeline.find_grants import FindGrants
 from meridian.pipeline.find_idle_days import FindIdleDays
 from meridian.pipeline.foretell_elsewhere import ForetellElsewhere
@@ -147,7 +147,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     )
     entrance = Entrance(
         steps=(throttle,),
-        walk=calls.walk,
+        walks=CallWalks(calls.walk, calls.walk_item),
         rpcs=walked_rpcs() | batch_rpcs(),
         cores=core.work.cores,
         seen=Seen(telemetry, spans, core.events),
@@ -183,7 +183,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,
-        batches=Batches(entrance, telemetry, spans, core.events),
+        batches=Batches(entrance, calls.close_items, telemetry, spans, core.events),
         prepared=PreparedWalks(
             prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock, spans),
             prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock, spans),

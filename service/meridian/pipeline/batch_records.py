@@ -1,73 +1,64 @@
-"""The records of one batch are given to the audit log together, so that its calls wait for one sync, or for two where the log was idle.
+"""The records of one batch are given to the audit log together, so that its items wait for one sync.
 
-A call whose record is made waits for the others of its batch, and gives up its place meanwhile: nothing is left to do for it. What asks a
-key store outside the Region leaves: nobody waits for it.
+Nothing is left to do for an item whose record is made. What asks a key store outside the Region leaves: nobody waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+
+from meridian.audit.record import Record
 
 
 class BatchRecords:
-    """The calls of one batch whose records are awaited. Belongs to one event loop."""
+    """The items of one batch whose records are awaited. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._expected: set[GatheredItem] = set()
-        self._ready: dict[GatheredItem, asyncio.Future[None]] = {}
+        self._complete: asyncio.Future[None] | None = None
 
     def item(self, index: int) -> GatheredItem:
-        """The next call; all are there before the first has begun."""
+        """The next item; all are there before the first has begun."""
         made = GatheredItem(self, index)
         self._expected.add(made)
         return made
 
     def leave(self, item: GatheredItem) -> None:
         """Nobody waits for this one any more; leaving twice is leaving once."""
-        if item in self._expected:
-            self._expected.discard(item)
-            self._ready.pop(item, None)
-            self._go_if_all_are_ready()
+        self._expected.discard(item)
+        if not self._expected and self._complete is not None and not self._complete.done():
+            self._complete.set_result(None)
 
-    async def wait_for_others(self, item: GatheredItem) -> None:
-        """Return when all that are expected are ready, or at once for one that has left."""
-        if item not in self._expected:
-            return
-        go = self._ready[item] = asyncio.get_running_loop().create_future()
-        self._go_if_all_are_ready()
-        try:
-            await (asyncio.sleep(0) if go.done() else go)  # the last one wakes the others, and goes with them
-        except asyncio.CancelledError:
-            self.leave(item)  # what it did is done: its record is written, and its answer stands
-
-    def _go_if_all_are_ready(self) -> None:
-        if not self._ready or len(self._ready) < len(self._expected):
-            return
-        ready, self._ready = self._ready, {}
-        self._expected.clear()
-        for go in ready.values():
-            if not go.done():
-                go.set_result(None)
+    async def complete(self) -> None:
+        """Return when nobody is waited for any more."""
+        if self._expected:
+            self._complete = asyncio.get_running_loop().create_future()
+            await self._complete
 
 
 class GatheredItem:
-    """Implements `call.BatchItem`."""
+    """Implements `call.BatchItem`. `record` is what it has kept, until somebody gives it to the log."""
 
-    __slots__ = ("_leave_place", "_records", "index")
+    __slots__ = ("_records", "has_left", "index", "record")
 
     def __init__(self, records: BatchRecords, index: int) -> None:
         self._records = records
-        self._leave_place: Callable[[], None] | None = None
         self.index = index
+        self.record: Record | None = None
+        self.has_left = False
 
-    def when_done(self, leave_place: Callable[[], None]) -> None:
-        self._leave_place = leave_place
+    async def apart(self) -> None:
+        try:
+            await asyncio.sleep(0)  # `walked_in_one_go` makes a task of what is left
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None:
+                current.cancel()  # once more: what the call is about to wait for sees to its own end
 
     def leave(self) -> None:
+        self.has_left = True
         self._records.leave(self)
 
-    def gathered(self) -> Awaitable[None]:
-        if self._leave_place is not None:
-            self._leave_place()
-        return self._records.wait_for_others(self)
+    def keep(self, record: Record) -> None:
+        self.record = record
+        self._records.leave(self)

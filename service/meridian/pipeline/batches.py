@@ -3,6 +3,8 @@
 Rates, places, decisions, records and errors are each item's own. A batch that cannot be taken as a whole is refused like a call: it draws
 on a rate and leaves a record under its own name. One that is taken leaves none; its items do.
 
+An item that waits for nothing is walked in one go, with others of its turn; one that waits has a task of its own from there on.
+
 The items share the time of the batch. Where the service ends it, what is done is answered, and the other items say why they are not; where
 nobody hears the answer, what is not done is not begun.
 """
@@ -10,12 +12,13 @@ nobody hears the answer, what is not done is not begun.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from google.protobuf.message import Message
 
+from meridian.audit.record import Record
 from meridian.call import Call
 from meridian.contract.batches import batch_faults, item_rpcs, items_of
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException, ValidationException
@@ -23,11 +26,14 @@ from meridian.pipeline.batch_records import BatchRecords, GatheredItem
 from meridian.pipeline.batch_turns import ITEMS_PER_TURN, BatchTurns
 from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.entrance import Entrance
+from meridian.pipeline.one_go import walk_in_one_go
 from meridian.pipeline.telemetry import Telemetry
 from meridian.ports.security_events import SecurityEvents
 
 Outcome = Message | KmsError
 """What became of an item: its answer, or its error."""
+CloseItems = Callable[[Sequence[tuple[Call, Record]]], Awaitable[KmsError | None]]
+"""Returns once these calls have ended, their records with them; what is wrong with all of them, if anything is."""
 UNHEARD: Final = frozenset({Cut.CALLER_LEFT, Cut.CALLER_DEADLINE})
 """Cuts after which nobody waits for the batch."""
 
@@ -43,8 +49,9 @@ class _Item:
 class Batches:
     """Walks batches through the entrance of single calls."""
 
-    def __init__(self, entrance: Entrance, telemetry: Telemetry, spans: CallSpans, events: SecurityEvents) -> None:
+    def __init__(self, entrance: Entrance, close: CloseItems, telemetry: Telemetry, spans: CallSpans, events: SecurityEvents) -> None:
         self._entrance = entrance
+        self._close = close
         self._telemetry = telemetry
         self._spans = spans
         self._events = events
@@ -68,20 +75,23 @@ class Batches:
             self._telemetry.finish(batch)
 
     async def _walk_items(self, batch: Call) -> Sequence[Outcome]:
-        items = self._items_of(batch)
+        records, cut = BatchRecords(), None
+        items = self._items_of(batch, records)
         try:
             async with asyncio.TaskGroup() as group:
                 await self._begin(batch.caller.account, items, group)
+                await records.complete()
+                await self._close_made(items)
         except asyncio.CancelledError:
             cut = batch.why_cut()
-            outcomes = [self._outcome_of(item) for item in items]
-            if cut in UNHEARD:
-                raise CUTS[cut]() from None
-            return outcomes
-        return [self._outcome_of(item) for item in items]
+            await self._close_made(items)  # what they did is done
+        outcomes = [self._outcome_of(item) for item in items]
+        if cut in UNHEARD:
+            raise CUTS[cut]()
+        return outcomes
 
-    def _items_of(self, batch: Call) -> list[_Item]:
-        rpc, records = self._single[batch.rpc.name], BatchRecords()
+    def _items_of(self, batch: Call, records: BatchRecords) -> list[_Item]:
+        rpc = self._single[batch.rpc.name]
         items = []
         for index, request in enumerate(items_of(batch.request)):
             call = Call(rpc, request, batch.evidence, batch.request_id, batch.received_at)
@@ -98,7 +108,7 @@ class Batches:
             while begun < len(items):
                 await self._turns.turn(beginning)
                 for item in items[begun : begun + ITEMS_PER_TURN]:
-                    group.create_task(self._walk_item(item))
+                    walk_in_one_go(self._walk_item(item), group)
                 begun += ITEMS_PER_TURN
         except ThrottlingException as refusal:
             for item in items[begun:]:
@@ -108,19 +118,31 @@ class Batches:
 
     async def _walk_item(self, item: _Item) -> None:
         try:
-            item.outcome = await self._entrance.walk(item.call)
+            item.outcome = await self._entrance.walk_item(item.call)
         except KmsError as error:
             item.outcome = error.without_frames()
         except Exception as fault:
             self._events.report_fault(fault, during=item.call.rpc.name)
             item.outcome = KMSInternalException(reason=type(fault).__name__)
-        finally:
-            item.place.leave()
+        if item.place.has_left:
+            await self._close_made([item])
+        item.place.leave()
 
     async def _refuse_item(self, item: _Item, refusal: KmsError) -> None:
         item.outcome = refusal
         item.place.leave()
         await self._entrance.refuse(item.call, refusal)
+
+    async def _close_made(self, items: Sequence[_Item]) -> None:
+        """Give the records that are made to the log; return once they are durable."""
+        made = []
+        for item in items:
+            if item.place.record is not None:
+                made.append((item, item.place.record))
+                item.place.record = None
+        fault = await self._close([(item.call, record) for item, record in made]) if made else None
+        for item, _ in made:
+            item.outcome = fault or item.outcome
 
     def _outcome_of(self, item: _Item) -> Outcome:
         """Its outcome; of one that was cut before it began, that it was."""

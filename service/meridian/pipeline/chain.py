@@ -10,14 +10,17 @@ audit record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NoReturn
 
+from meridian.audit.record import Record
 from meridian.audit.trail import Audit
 from meridian.call import Call
+from meridian.domain.algorithms import TABLE
 from meridian.domain.gates import RETRY_SECONDS
+from meridian.domain.key import Key
 from meridian.errors import CUTS, DependencyTimeoutException, DryRunOperationException, KmsError, KMSInternalException, ThrottlingException
 from meridian.operations.key_turns import KeyTurns
 from meridian.operations.outcomes import AnsweredBeforeError
@@ -84,18 +87,7 @@ class Pipeline:
 
     async def walk(self, call: Call) -> Any:
         """The answer of the operation as its wire sends it, once its audit record is durable. Raises: KmsError, and nothing else."""
-        answer = None
-        try:
-            answer = await self._answered(call)
-            if call.error is None:
-                answer = call.write_answer(call, answer)
-        except TimeoutError:
-            call.error = DependencyTimeoutException("The request timed out.", reason="something that the call needs did not answer")
-        except asyncio.CancelledError:
-            call.error = CUTS[call.why_cut()]()
-        except Exception as error:
-            self._events.report_fault(error, during=call.rpc.name)
-            call.error = KMSInternalException(reason=f"{type(error).__name__}")
+        answer = await self._ended(call)
         try:
             await self._audit.close(call)
         except KmsError as error:
@@ -108,12 +100,52 @@ class Pipeline:
             raise call.error
         return answer
 
+    async def walk_item(self, call: Call) -> Any:
+        """The answer of an item of a batch, whose place there keeps its record. Raises: as `walk`."""
+        answer = await self._ended(call)
+        if call.item is not None:
+            call.item.keep(self._audit.record_of(call))
+        if call.error is not None:
+            raise call.error
+        return answer
+
+    async def close_items(self, items: Sequence[tuple[Call, Record]]) -> KmsError | None:
+        """Return once the records of these items, of one batch, are durable; or what keeps them from it, the error of each then."""
+        error: KmsError | None = None
+        try:
+            await self._audit.close_items(items)
+        except KmsError as fault:
+            error = fault.without_frames()
+        except asyncio.CancelledError:
+            error = CUTS[items[0][0].why_cut()]()
+        finally:
+            for call, _ in items:
+                call.error = error or call.error
+                self._telemetry.finish(call)
+        return error
+
+    async def _ended(self, call: Call) -> Any:
+        """What is answered; None where the call has an error."""
+        try:
+            answer = await self._answered(call)
+            return answer if call.error is not None else call.write_answer(call, answer)
+        except TimeoutError:
+            call.error = DependencyTimeoutException("The request timed out.", reason="something that the call needs did not answer")
+        except asyncio.CancelledError:
+            call.error = CUTS[call.why_cut()]()
+        except Exception as error:
+            self._events.report_fault(error, during=call.rpc.name)
+            call.error = KMSInternalException(reason=f"{type(error).__name__}")
+        return None
+
     async def _answered(self, call: Call) -> Any:
         """What the operation answers, or answered before; None where the call has an error. Raises: whatever a step raises but KmsError."""
         try:
             for step in self._steps:
                 waiting = step(call)
                 if waiting is not None:
+                    if call.item is not None:
+                        await call.item.apart()
                     await waiting
             return await self._operate(call)
         except AnsweredBeforeError as before:
@@ -127,11 +159,15 @@ class Pipeline:
         operation, keys = self._operations[call.rpc.name], call.keys.values()
         if call.dry_run:
             operation = partial(_would_have, operation)
+        if call.item is not None and not _are_quick(keys):
+            await call.item.apart()
         if call.rpc.read_only or not self._turns.are_taken(keys):
             try:
                 return await operation(call.request, call)
             except OVERTAKEN:
                 pass
+        if call.item is not None:
+            await call.item.apart()
         async with self._turns.taken(call, keys):
             for decisions in range(1, DECISIONS_MAX):
                 await self._decide_anew(call)
@@ -150,6 +186,11 @@ class Pipeline:
             waiting = step(call)
             if waiting is not None:
                 await waiting
+
+
+def _are_quick(keys: Collection[Key]) -> bool:
+    """Whether nothing is waited for where these are used."""
+    return all(TABLE[key.key_spec].is_quick_to_use and not key.custom_key_store_id for key in keys)
 
 
 async def _would_have(operation: Bound, request: Any, call: Call) -> NoReturn:

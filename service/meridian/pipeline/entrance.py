@@ -37,6 +37,17 @@ from meridian.ports.security_events import SecurityEvent, SecurityEvents
 
 Walk = Callable[[Call], Awaitable[Any]]
 
+
+@dataclass(frozen=True, slots=True)
+class CallWalks:
+    """How a call is walked that is let in."""
+
+    whole: Walk
+    """Until its record is durable."""
+    item: Walk
+    """Of an item of a batch, until its record is made."""
+
+
 LOOK_SECONDS: Final = 0.05
 RSA: Final = "rsa"
 OF_ALGORITHM: Final = "encryption_algorithm"
@@ -71,14 +82,14 @@ class Entrance:
         self,
         *,
         steps: tuple[Throttle],
-        walk: Walk,
+        walks: CallWalks,
         rpcs: Mapping[str, Rpc],
         cores: int,
         seen: Seen,
         clock: Clock,
     ) -> None:
         self._steps = steps
-        self._walk = walk
+        self._walks = walks
         self._gates = {name: Gate(most(cores), PACING[name]) for name, most in WORKING_MAX.items()}
         self._of_rsa = {rpc.name: _of_rsa(rpc) for rpc in rpcs.values()}
         self._held = HeldRefusals()
@@ -91,9 +102,13 @@ class Entrance:
 
     def walk(self, call: Call) -> Coroutine[Any, Any, Any]:
         """The answer of the call's walk, once there is room for it."""
-        return self._spans.of(call, self._walk_in(call))
+        return self._spans.of(call, self._walk_in(call, self._walks.whole))
 
-    async def _walk_in(self, call: Call) -> Any:
+    def walk_item(self, call: Call) -> Coroutine[Any, Any, Any]:
+        """The same of an item of a batch: its place there keeps its record, which is not durable yet."""
+        return self._spans.of(call, self._walk_in(call, self._walks.item))
+
+    async def _walk_in(self, call: Call, walk: Walk) -> Any:
         try:
             for step in self._steps:
                 step(call)
@@ -108,10 +123,8 @@ class Entrance:
             raise
         held = _Held(gate, place)
         call.wait_outside = partial(self._go_outside, held)
-        if call.item is not None:
-            call.item.when_done(held.leave)
         try:
-            return await self._walk(call)
+            return await walk(call)
         finally:
             held.leave()
 
@@ -165,6 +178,8 @@ class Entrance:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             place.told = lambda: None if turn.done() else turn.set_result(None)
             try:
+                if call.item is not None:
+                    await call.item.apart()
                 await turn
             except asyncio.CancelledError as cut:
                 gate.leave(place)
@@ -181,6 +196,8 @@ class Entrance:
         if isinstance(refusal, ThrottlingException):
             refusal.retry_after_seconds = max(refusal.retry_after_seconds, advice_after(seconds))
         try:
+            if call.item is not None:
+                await call.item.apart()
             await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             pass  # the refusal stands, and nobody may wait for it any more

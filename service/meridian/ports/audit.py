@@ -17,12 +17,12 @@ from meridian.ports.store.store import UnitOfWork
 class AuditStream(Protocol):
     """A durable, hash-chained stream of records."""
 
-    def append(self, record: dict[str, Any]) -> Awaitable[None]:
-        """Takes the record at once; awaited, returns once it is durable.
+    def append(self, *records: dict[str, Any]) -> Awaitable[None]:
+        """Takes the records at once; awaited, returns once all of them are durable.
 
         The stream adds `meridian.stream`, `meridian.seq` and `meridian.prevHash` itself. Records keep the order of their calls.
-        Raises: DependencyTimeoutException if the sink fails, is full, or takes longer than 500 ms; the record may then be in
-        the stream or not.
+        Raises: DependencyTimeoutException if the sink fails, is full, or takes longer than 500 ms; any of the records may then
+        be in the stream or not.
         """
         ...
 

@@ -21,7 +21,7 @@ from meridian.domain.principal import Principal
 from meridian.errors import CUTS, AccessDeniedException, KmsError
 from meridian.pipeline.batches import Batches
 from meridian.pipeline.call_spans import CallSpans
-from meridian.pipeline.entrance import Entrance, Seen
+from meridian.pipeline.entrance import CallWalks, Entrance, Seen
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.pipeline.validate import Validate
@@ -40,15 +40,16 @@ def batch_call(operation: str, items: Sequence[dict[str, Any]], account: str = F
 
 
 class Log:
-    """Stands for the walk of single calls: an item is worked on, then its record waits for those of the others."""
+    """Stands for the walk of single calls and for the audit log: an item is worked on, and its place keeps its record."""
 
     def __init__(self) -> None:
         self.begun: list[Call] = []
         self.written: list[list[int]] = []
-        """Items by the turn of the loop in which their records were given to the log."""
+        """Items whose records were given to the log together."""
         self.slow: dict[str, asyncio.Event] = {}
         """Items that wait for something, by the name of their key."""
-        self._turn = -1
+        self.fault: KmsError | None = None
+        """What the log answers."""
 
     async def walk(self, call: Call) -> Any:
         assert call.item is not None or not served_rpcs()[call.rpc.name].requires
@@ -61,25 +62,21 @@ class Log:
             if name in self.slow:
                 if name.startswith("outside"):
                     await call.wait_outside(call)
+                assert call.item is not None
+                await call.item.apart()
                 await self.slow[name].wait()
         except asyncio.CancelledError:
             raise CUTS[call.why_cut()]() from None
         if name == "denied":
             raise AccessDeniedException("no")
         assert call.item is not None
-        await call.item.gathered()
-        self._write(call.item.index)
+        call.item.keep({"index": call.item.index})
         return name
 
-    def _write(self, index: int) -> None:
-        if self._turn < 0:
-            self._turn = 0
-            self.written.append([])
-            asyncio.get_running_loop().call_soon(self._end_turn)
-        self.written[-1].append(index)
-
-    def _end_turn(self) -> None:
-        self._turn = -1
+    async def close(self, items: Sequence[tuple[Call, dict[str, Any]]]) -> KmsError | None:
+        self.written.append([record["index"] for _, record in items])
+        await asyncio.sleep(0)
+        return self.fault
 
 
 UNTRACED = CallSpans(Untraced(), ())
@@ -92,14 +89,14 @@ class Stage:
         telemetry = Telemetry(self.clock, self.registry)
         self.entrance = Entrance(
             steps=(Throttle(self.clock, rates, served_rpcs()),),
-            walk=self.log.walk,
+            walks=CallWalks(self.log.walk, self.log.walk),
             rpcs=served_rpcs(),
             cores=CORES,
             seen=Seen(telemetry, UNTRACED, self.events),
             clock=self.clock,
         )
         self.registry.register(self.entrance)
-        self.batches = Batches(self.entrance, telemetry, UNTRACED, self.events)
+        self.batches = Batches(self.entrance, self.log.close, telemetry, UNTRACED, self.events)
 
     def begin(self, call: Call) -> asyncio.Task[Any]:
         return asyncio.create_task(self.batches.walk(call))

@@ -10,6 +10,7 @@ from tests.unit.pipeline.test_entrance import CORES, OTHER
 
 from meridian.contract.fields import text_of
 from meridian.domain.gates import WORKING_MAX, GateName
+from meridian.errors import DependencyTimeoutException
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.batch_turns import ITEMS_PER_TURN
 from meridian.ports.security_events import SecurityEvent
@@ -34,7 +35,7 @@ def test_records_are_given_to_the_log_together_however_little_room_there_is() ->
             stage.log.written.clear()
             outcomes = await stage.begin(batch_call("Encrypt", named(*["a"] * MOST)))
             assert codes(outcomes) == ["ok"] * MOST
-            assert [sorted(each) for each in stage.log.written] == [list(range(MOST))]
+            assert stage.log.written == [list(range(MOST))]
 
     on_stage(story)
 
@@ -108,7 +109,29 @@ def test_an_item_that_is_done_holds_no_place_while_others_are_not() -> None:
         assert stage.log.written == []
         stage.log.slow["slow"].set()
         await task
-        assert [sorted(each) for each in stage.log.written] == [[0, 1, 2]]
+        assert stage.log.written == [[0, 1, 2]]
+
+    on_stage(story)
+
+
+def test_items_that_wait_for_nothing_have_no_task_of_their_own() -> None:
+    async def story(stage: Stage) -> None:
+        stage.log.slow["slow"] = asyncio.Event()
+        before = len(asyncio.all_tasks())
+        task = stage.begin(batch_call("Encrypt", named("a", "slow", "b", "denied")))
+        await reached(lambda: len(stage.log.begun) == 4)
+        assert len(asyncio.all_tasks()) - before == 2, "the batch, and the item that waits"
+        stage.log.slow["slow"].set()
+        assert codes(await task) == ["ok", "ok", "ok", "AccessDeniedException"]
+
+    on_stage(story)
+
+
+def test_records_that_are_not_durable_are_the_error_of_their_items() -> None:
+    async def story(stage: Stage) -> None:
+        stage.log.fault = DependencyTimeoutException("no")
+        outcomes = await stage.begin(batch_call("Encrypt", named("a", "denied", "b")))
+        assert codes(outcomes) == ["DependencyTimeoutException", "AccessDeniedException", "DependencyTimeoutException"]
 
     on_stage(story)
 
@@ -118,9 +141,10 @@ def test_nobody_waits_for_an_item_that_asks_a_key_store_outside() -> None:
         stage.log.slow["outside"] = asyncio.Event()
         task = stage.begin(batch_call("Encrypt", named("a", "outside", "b")))
         await reached(lambda: bool(stage.log.written))
-        assert [sorted(each) for each in stage.log.written] == [[0, 2]]
+        assert stage.log.written == [[0, 2]]
         assert (stage.working(GateName.SYMMETRIC), stage.working(GateName.OUTSIDE)) == (0, 1)
         stage.log.slow["outside"].set()
         assert codes(await task) == ["ok"] * 3
+        assert stage.log.written == [[0, 2], [1]]
 
     on_stage(story)

@@ -20,7 +20,7 @@ from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.call_spans import CallSpans
-from meridian.pipeline.entrance import Entrance, Seen
+from meridian.pipeline.entrance import CallWalks, Entrance, Seen
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.ports.security_events import SecurityEvent
@@ -49,7 +49,7 @@ class Stage:
         self.opened, self.walked = asyncio.Event(), list[Call]()
         self.entrance = Entrance(
             steps=(Throttle(self.clock, {"other": 0.0, **rates}, served_rpcs()),),
-            walk=self._walk,
+            walks=CallWalks(self._walk, self._walk),
             rpcs=served_rpcs(),
             cores=CORES,
             seen=Seen(Telemetry(self.clock, self.registry), CallSpans(Untraced(), ()), self.events),

@@ -25,7 +25,7 @@ from meridian.domain.request_head import RequestHead
 from meridian.errors import AccessDeniedException
 from meridian.kms.v1 import encryption_pb2
 from meridian.pipeline.call_spans import CallSpans
-from meridian.pipeline.entrance import Entrance, Seen
+from meridian.pipeline.entrance import CallWalks, Entrance, Seen
 from meridian.pipeline.telemetry import Telemetry
 from meridian.pipeline.throttle import Throttle
 from meridian.ports.xks import KeyStorePlace
@@ -118,7 +118,7 @@ def entrance(walk: Walk) -> Entrance:
     clock, seen = SystemClock(), ReportedEvents()
     return Entrance(
         steps=(Throttle(clock, {"other": 0.0}, walked_rpcs()),),
-        walk=walk,
+        walks=CallWalks(walk, walk),
         rpcs=walked_rpcs(),
         cores=1,
         seen=Seen(Telemetry(clock, CollectorRegistry()), CallSpans(Untraced(), ()), seen),
