@@ -60,6 +60,12 @@ class BatchItem(Protocol):
         """Awaited before the call waits for anything: when it returns, the call has a task of its own. Until then it is walked in one go
         with others."""
 
+    def takes_over(self, call: Call) -> bool:
+        """Whether the call has all that was looked up and decided for another of the batch, which asked for the same. Raises: KmsError."""
+
+    def decided(self, call: Call) -> None:
+        """The call may have what it asks for."""
+
     def leave(self) -> None:
         """The call waits for something that the batch's other calls do not wait for: their records go without its own."""
 

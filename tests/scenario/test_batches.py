@@ -139,6 +139,45 @@ def test_each_item_has_a_record_with_its_place_and_the_batch_has_none(two_region
     assert records[2]["requestParameters"]["encryptionContext"] == CONTEXT
 
 
+def allowed(two_regions: Deployment) -> float:
+    """Decisions that allowed something."""
+    return sum(value for name, value in two_regions.metrics(HOME).items() if name.startswith('meridian_decisions_total{effect="allow"'))
+
+
+@pytest.mark.parametrize("operation", batch_of())
+def test_items_that_ask_for_the_same_are_each_decided_counted_and_recorded(
+    two_regions: Deployment, app: Client, key: str, operation: str
+) -> None:
+    name, rpc = secrets.token_hex(8), batch_of()[operation]
+    blob = app.encrypt(key_id=key, plaintext=b"x").ciphertext_blob
+    fields: dict[str, dict[str, Any]] = {
+        "Encrypt": {"key_id": key, "plaintext": b"x", "encryption_context": CONTEXT},
+        "Decrypt": {"ciphertext_blob": blob},
+        "GenerateDataKey": {"key_id": key, "number_of_bytes": 16},
+        "ReEncrypt": {"ciphertext_blob": blob, "destination_key_id": key},
+    }
+    before = allowed(two_regions)
+    answer = app.call(rpc, message(operation, [fields[operation]] * 5), caller_request_id=name)
+    assert [item.HasField("answer") for item in answer.items] == [True] * 5
+    records = records_of(two_regions, name)
+    assert allowed(two_regions) - before == sum(len(r["meridian"]["decisions"]) for r in records)
+    assert len({r["eventID"] for r in records}) == 5
+    assert [r["additionalEventData"].pop("batchItem") for r in records] == list(range(5))
+    for r in records:
+        for own in ("latencyMs", "seq", "prevHash"):
+            del r["meridian"][own]
+        del r["eventID"]
+    assert records == [records[0]] * 5
+
+
+def test_what_is_denied_of_several_items_is_denied_of_each(two_regions: Deployment, app: Client) -> None:
+    with two_regions.client(HOME, "developer") as developer:
+        closed = str(developer.create_key(policy='forbid (principal, action == KMS::Action::"Encrypt", resource);').key_metadata.arn)
+    name = secrets.token_hex(8)
+    assert codes(app.encrypt_batch([{"key_id": closed, "plaintext": b"x"}] * 3, caller_request_id=name)) == ["AccessDeniedException"] * 3
+    assert [[made["effect"] for made in r["meridian"]["decisions"]] for r in records_of(two_regions, name)] == [["Deny"]] * 3
+
+
 WHOLE = {"no items": 0, "too many items": MOST + 1}
 
 

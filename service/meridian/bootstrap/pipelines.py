@@ -25,6 +25,7 @@ from meridian.operations.access import Access, Standings
 from meridian.operations.decisions import Decisions
 from meridian.pipeline.access_check import AccessCheck
 from meridian.pipeline.admit import Admit
+from meridian.pipeline.alike import Turn
 from meridian.pipeline.authenticate import Authenticate
 from meridian.pipeline.authorize import Authorize
 from meridian.pipeline.batches import Batches
@@ -183,7 +184,7 @@ def build_pipelines(core: Core, cases: UseCases, outbound: Outbound) -> Pipeline
     attempts = FailedAttempts(limits.failed_authentications_per_minute)
     return Pipelines(
         calls=entrance,
-        batches=Batches(entrance, calls.close_items, telemetry, spans, core.events),
+        batches=Batches(entrance, partial(Turn, authorize.count), calls.close_items, telemetry=telemetry, spans=spans, events=core.events),
         prepared=PreparedWalks(
             prepare=_walk_prepared(prepared, replica_rpc(rpcs()), clock, spans),
             prepare_handover=_walk_prepared(handed_over, handover_rpc(rpcs()), clock, spans),

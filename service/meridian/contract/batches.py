@@ -42,6 +42,13 @@ def items_most(batch: Rpc) -> int:
     return items_max(_items_field(batch))
 
 
+@cache
+def payload_field(item: Rpc) -> str:
+    """The field of an item's request that holds its plaintext or ciphertext, empty where there is none."""
+    fields = [field.name for field in descriptor_of(item.request_class).fields if field.type == FieldDescriptor.TYPE_BYTES]
+    return fields[0] if fields else ""
+
+
 def items_of(request: Message) -> Sequence[Any]:
     """The items of a batch's request."""
     found: Sequence[Any] = getattr(request, ITEMS)

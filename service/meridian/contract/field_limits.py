@@ -46,6 +46,20 @@ def faults_of(message: Message, prefix: str = "") -> list[Fault]:
     return faults
 
 
+def faults_of_field(message: Message, name: str) -> list[Fault]:
+    """Every broken constraint of one field of a message."""
+    faults: list[Fault] = []
+    check = _check_of(message.DESCRIPTOR, name)
+    if check is not None:
+        check(message, "", faults)
+    return faults
+
+
+@cache
+def _check_of(descriptor: Descriptor, name: str) -> Check | None:
+    return _field_check(descriptor.fields_by_name[name])
+
+
 def sentence(path: str, shown: str, constraint: str) -> Fault:
     """The broken constraint of a field; `shown` is its value, in quotes after a blank, or empty where it is not shown."""
     return path, f"Value{shown} at '{path}' failed to satisfy constraint: {constraint}"

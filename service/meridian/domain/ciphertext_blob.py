@@ -27,6 +27,8 @@ SUITE_TOKEN_KEY: Final = 3
 SCOPE_SINGLE_REGION: Final = 1
 SCOPE_MULTI_REGION: Final = 2
 
+NAMED_BYTES: Final = 24
+"""What a blob begins with: its kind, and the key that it names."""
 PREFIX_BYTES: Final = 56
 HEADER_BYTES: Final = 88
 SEALED_AT: Final = 120

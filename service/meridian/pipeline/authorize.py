@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -150,7 +150,7 @@ class Authorize:
             return _hidden(_refusal(call, principal, undecided, abroad=True, account_counts=True), type(unready).__name__)
         call.decisions.append(decision)
         call.policy_set = self._authorizer.digest
-        self._made[ALLOW if decision.allowed else DENY, FAULT if decision.errors else self._layers.of(decision) or NONE] += 1
+        self.count([decision])
         if call.grants:
             call.grant_ids[requirement.action] = facts.request_attribute("grants")
         if decision.allowed:
@@ -164,6 +164,11 @@ class Authorize:
         named = replace(decision, resource=_as_named(call, requirement, decision))
         account_counts = self._authorizer.account_counts(resource, requirement.action)
         return _refusal(call, principal, named, abroad=abroad, account_counts=account_counts)
+
+    def count(self, made: Iterable[PolicyDecision]) -> None:
+        """Each of these was made, or holds, for one more call."""
+        for decision in made:
+            self._made[ALLOW if decision.allowed else DENY, FAULT if decision.errors else self._layers.of(decision) or NONE] += 1
 
     def collect(self) -> Iterator[Metric]:
         """The metric as Prometheus wants it."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 
 from meridian.audit.record import Record
+from meridian.call import Call
+from meridian.pipeline.alike import Turn
 
 
 class BatchRecords:
@@ -37,15 +39,24 @@ class BatchRecords:
 
 
 class GatheredItem:
-    """Implements `call.BatchItem`. `record` is what it has kept, until somebody gives it to the log."""
+    """Implements `call.BatchItem`. `record` is what it has kept, until somebody gives it to the log; `turn` its turn of the event
+    loop, None once that is over."""
 
-    __slots__ = ("_records", "has_left", "index", "record")
+    __slots__ = ("_records", "has_left", "index", "record", "turn")
 
     def __init__(self, records: BatchRecords, index: int) -> None:
         self._records = records
         self.index = index
         self.record: Record | None = None
         self.has_left = False
+        self.turn: Turn | None = None
+
+    def takes_over(self, call: Call) -> bool:
+        return self.turn is not None and self.turn.takes_over(call)
+
+    def decided(self, call: Call) -> None:
+        if self.turn is not None:
+            self.turn.keep(call)
 
     async def apart(self) -> None:
         try:

@@ -22,6 +22,7 @@ from meridian.audit.record import Record
 from meridian.call import Call
 from meridian.contract.batches import batch_faults, item_rpcs, items_of
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException, ValidationException
+from meridian.pipeline.alike import Turn
 from meridian.pipeline.batch_records import BatchRecords, GatheredItem
 from meridian.pipeline.batch_turns import ITEMS_PER_TURN, BatchTurns
 from meridian.pipeline.call_spans import CallSpans
@@ -49,8 +50,18 @@ class _Item:
 class Batches:
     """Walks batches through the entrance of single calls."""
 
-    def __init__(self, entrance: Entrance, close: CloseItems, telemetry: Telemetry, spans: CallSpans, events: SecurityEvents) -> None:
+    def __init__(
+        self,
+        entrance: Entrance,
+        new_turn: Callable[[], Turn],
+        close: CloseItems,
+        *,
+        telemetry: Telemetry,
+        spans: CallSpans,
+        events: SecurityEvents,
+    ) -> None:
         self._entrance = entrance
+        self._new_turn = new_turn
         self._close = close
         self._telemetry = telemetry
         self._spans = spans
@@ -107,14 +118,21 @@ class Batches:
         try:
             while begun < len(items):
                 await self._turns.turn(beginning)
-                for item in items[begun : begun + ITEMS_PER_TURN]:
-                    walk_in_one_go(self._walk_item(item), group)
+                self._walk_turn(items[begun : begun + ITEMS_PER_TURN], group)
                 begun += ITEMS_PER_TURN
         except ThrottlingException as refusal:
             for item in items[begun:]:
                 group.create_task(self._refuse_item(item, refusal))
         finally:
             self._turns.leave(beginning)
+
+    def _walk_turn(self, items: Sequence[_Item], group: asyncio.TaskGroup) -> None:
+        turn = self._new_turn()
+        for item in items:
+            item.place.turn = turn
+            walk_in_one_go(self._walk_item(item), group)
+        for item in items:
+            item.place.turn = None  # from now on anything may have changed
 
     async def _walk_item(self, item: _Item) -> None:
         try:

@@ -141,12 +141,17 @@ class Pipeline:
     async def _answered(self, call: Call) -> Any:
         """What the operation answers, or answered before; None where the call has an error. Raises: whatever a step raises but KmsError."""
         try:
+            item = call.item
+            if item is not None and item.takes_over(call):
+                return await self._operate(call)
             for step in self._steps:
                 waiting = step(call)
                 if waiting is not None:
-                    if call.item is not None:
-                        await call.item.apart()
+                    if item is not None:
+                        await item.apart()
                     await waiting
+            if item is not None:
+                item.decided(call)
             return await self._operate(call)
         except AnsweredBeforeError as before:
             return self._repeats.given_again(call, before)

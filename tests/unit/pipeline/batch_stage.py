@@ -19,6 +19,7 @@ from meridian.contract.catalog import served_rpcs
 from meridian.domain.gates import GateName
 from meridian.domain.principal import Principal
 from meridian.errors import CUTS, AccessDeniedException, KmsError
+from meridian.pipeline.alike import Turn
 from meridian.pipeline.batches import Batches
 from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.entrance import CallWalks, Entrance, Seen
@@ -48,6 +49,8 @@ class Log:
         """Items whose records were given to the log together."""
         self.slow: dict[str, asyncio.Event] = {}
         """Items that wait for something, by the name of their key."""
+        self.taken_over: list[bool] = []
+        """Of each item that did not wait, whether another before it had asked for the same."""
         self.fault: KmsError | None = None
         """What the log answers."""
 
@@ -70,6 +73,9 @@ class Log:
         if name == "denied":
             raise AccessDeniedException("no")
         assert call.item is not None
+        if name not in self.slow:
+            self.taken_over.append(call.item.takes_over(call))
+            call.item.decided(call)
         call.item.keep({"index": call.item.index})
         return name
 
@@ -96,7 +102,9 @@ class Stage:
             clock=self.clock,
         )
         self.registry.register(self.entrance)
-        self.batches = Batches(self.entrance, self.log.close, telemetry, UNTRACED, self.events)
+        self.batches = Batches(
+            self.entrance, lambda: Turn(lambda _: None), self.log.close, telemetry=telemetry, spans=UNTRACED, events=self.events
+        )
 
     def begin(self, call: Call) -> asyncio.Task[Any]:
         return asyncio.create_task(self.batches.walk(call))

@@ -127,6 +127,18 @@ def test_items_that_wait_for_nothing_have_no_task_of_their_own() -> None:
     on_stage(story)
 
 
+def test_only_items_of_one_turn_take_over_what_was_found() -> None:
+    async def story(stage: Stage) -> None:
+        await stage.begin(batch_call("Encrypt", [{"key_id": "a", "plaintext": b"x"}] * MOST))
+        again = stage.log.taken_over
+        assert [number for number, item in enumerate(again) if not item] == list(range(0, MOST, ITEMS_PER_TURN))
+        last = stage.log.begun[-1].item
+        assert last is not None
+        assert not last.takes_over(stage.log.begun[-1]), "its turn is over"
+
+    on_stage(story)
+
+
 def test_records_that_are_not_durable_are_the_error_of_their_items() -> None:
     async def story(stage: Stage) -> None:
         stage.log.fault = DependencyTimeoutException("no")
