@@ -15,6 +15,7 @@ from meridian.errors import Cut, KMSInternalException
 if TYPE_CHECKING:  # policy commands read facts of calls, and start without what ciphertexts and messages of Regions are made of
     from google.protobuf.message import Message
 
+    from meridian.audit.record import Beginning
     from meridian.contract.catalog import Rpc
     from meridian.domain.ciphertext_blob import CiphertextBlob
     from meridian.domain.grant import Grant
@@ -133,6 +134,7 @@ class Call:
         "principal",
         "prospective",
         "received_at",
+        "record_beginning",
         "refusal",
         "repeat_of",
         "request",
@@ -207,6 +209,8 @@ class Call:
         self.canonical_context: dict[str, bytes] = {}
         """Canonical bytes of each encryption context in the request, by field; made once."""
         self.decisions: list[PolicyDecision] = []
+        self.record_beginning: Beginning | None = None
+        """Of an item of a batch, what its record says before it has ended; others that ask for the same take it over."""
         self.audit_data: dict[str, Any] = {}
         """CloudTrail's additionalEventData."""
         self.response_elements: dict[str, Any] | None = None
@@ -226,7 +230,7 @@ class Call:
         """Know nothing any more of keys, grants and decisions, as before they were looked for."""
         self.keys, self.key_store_type, self.absent, self.aliases = {}, None, {}, {}
         self.grants, self.grant, self.grant_ids = {}, None, {}
-        self.decisions, self.trailing_days_without_key_usage = [], None
+        self.decisions, self.record_beginning, self.trailing_days_without_key_usage = [], None, None
         self.audit_data, self.response_elements, self.event_recorded = {}, None, None
 
     @property

@@ -17,6 +17,7 @@ from meridian.audit.record import (
     call_record,
     changing_facts,
     decision,
+    record_beginning,
     resource,
     user_identity,
 )
@@ -41,7 +42,7 @@ def marked_record(call: Call, *, region: str, by: Author, event_id: str, latency
         decisions=shown(lambda: [decision(made) for made in call.decisions]),
         changing=shown(lambda: changing_facts(call)),
     )
-    record = call_record(call, constants, by=by, event_id=event_id, latency_ms=latency_ms, own=own)
+    record = call_record(call, record_beginning(call, constants, by=by, own=own), event_id=event_id, latency_ms=latency_ms)
     return _marked(record) | {"meridian": _marked(record["meridian"])}
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from meridian.audit.recorded_facts import grant_facts, key_facts
 from meridian.call import Call
@@ -60,6 +60,14 @@ class OfCall:
     """What `decision` says of each."""
     changing: Any
     """What `changing_facts` says of the call."""
+
+
+class Beginning(NamedTuple):
+    """A record but for what the end of its call adds. Items of a batch that ask for the same have the same; nobody changes it."""
+
+    whole: Record
+    inner: Record
+    """Its part `meridian`."""
 
 
 def event_time(moment: datetime) -> str:
@@ -130,24 +138,15 @@ def call_constants(call: Call, *, region: str, identity: Any, resources: Any, au
     }
 
 
-def call_record(call: Call, constants: Record, *, by: Author, event_id: str, latency_ms: float, own: OfCall) -> Record:
-    """The record of one call, as it stands when the call ends."""
-    error, evidence = call.error, call.evidence
-    record = constants.copy()
-    record["eventTime"] = event_time(call.received_at)
-    record["sourceIPAddress"] = evidence.source_ip
-    record["userAgent"] = evidence.user_agent
-    record["requestParameters"] = own.parameters or None
-    record["responseElements"] = call.response_elements if error is None else None
-    record["additionalEventData"] = {**call.audit_data, **_of_request(call)} or None
-    record["requestID"] = call.request_id
-    record["eventID"] = event_id
-    record["tlsDetails"] = {"tlsVersion": evidence.tls_version}
-    inner = record["meridian"] = {
+def record_beginning(call: Call, constants: Record, *, by: Author, own: OfCall) -> Beginning:
+    """What the record of a call says when all is decided, with the places of what its end adds."""
+    evidence = call.evidence
+    whole = constants.copy()
+    inner: Record = {
         "decisions": own.decisions,
-        "authn": record.pop("authn"),
-        "facts": record.pop("facts"),
-        "latencyMs": round(latency_ms, 3),
+        "authn": whole.pop("authn"),
+        "facts": whole.pop("facts"),
+        "latencyMs": None,
         "replica": by.replica,
         "epoch": by.epoch,
     }
@@ -157,6 +156,26 @@ def call_record(call: Call, constants: Record, *, by: Author, event_id: str, lat
         inner["onBehalfOf"] = call.prepare.primary_region
     if own.changing:
         inner["request"] = own.changing
+    whole["eventTime"] = event_time(call.received_at)
+    whole["sourceIPAddress"] = evidence.source_ip
+    whole["userAgent"] = evidence.user_agent
+    whole["requestParameters"] = own.parameters or None
+    whole["responseElements"] = whole["additionalEventData"] = None
+    whole["requestID"] = call.request_id
+    whole["eventID"] = None
+    whole["tlsDetails"] = {"tlsVersion": evidence.tls_version}
+    return Beginning(whole, inner)
+
+
+def call_record(call: Call, beginning: Beginning, *, event_id: str, latency_ms: float) -> Record:
+    """The record of one call, as it stands when the call ends."""
+    error = call.error
+    record, inner = beginning.whole.copy(), beginning.inner.copy()
+    record["responseElements"] = call.response_elements if error is None else None
+    record["additionalEventData"] = {**call.audit_data, **_of_request(call)} or None
+    record["eventID"] = event_id
+    record["meridian"] = inner
+    inner["latencyMs"] = round(latency_ms, 3)
     if error is not None:
         record["errorCode"] = getattr(error, "code", "KMSInternalException")
         record["errorMessage"] = getattr(error, "message", "")

@@ -10,6 +10,7 @@ import orjson
 from meridian.audit.marked_record import marked_record
 from meridian.audit.record import (
     Author,
+    Beginning,
     Occasion,
     OfCall,
     Record,
@@ -19,6 +20,7 @@ from meridian.audit.record import (
     changing_facts,
     decision,
     key_resource,
+    record_beginning,
     region_record,
     resource,
     service_record,
@@ -131,6 +133,12 @@ class RecordMaker:
         elements = call.response_elements
         if elements is not None and any(hasattr(v, "DESCRIPTOR") for v in elements.values()):
             call.response_elements = {name: _as_record(value) for name, value in elements.items()}
+        beginning = call.record_beginning or self._beginning(call)
+        if call.item is not None:
+            call.record_beginning = beginning
+        return call_record(call, beginning, event_id=self._entropy.uuid(), latency_ms=self._latency_ms(call))
+
+    def _beginning(self, call: Call) -> Beginning:
         principal, parts = call.principal, self._parts
         keys = call.keys.values()
         account = principal.account if principal is not None else EVERYBODY
@@ -138,7 +146,7 @@ class RecordMaker:
         constants = parts.of(("call", *call.keys), (call.rpc, principal, *keys), keys, account, lambda _: self._constants(call))
         decisions = parts.of("decisions", tuple(call.decisions), keys, account, lambda made: _fragment([decision(each) for each in made]))
         own = OfCall(_parameters(call), decisions, changing_facts(call))
-        return call_record(call, constants, by=self._author, event_id=self._entropy.uuid(), latency_ms=self._latency_ms(call), own=own)
+        return record_beginning(call, constants, by=self._author, own=own)
 
     def of_any_call(self, call: Call) -> Record:
         """The same, whatever the call holds: what cannot be shown is marked, and operators hear of it."""

@@ -43,10 +43,9 @@ def items_most(batch: Rpc) -> int:
 
 
 @cache
-def payload_field(item: Rpc) -> str:
-    """The field of an item's request that holds its plaintext or ciphertext, empty where there is none."""
-    fields = [field.name for field in descriptor_of(item.request_class).fields if field.type == FieldDescriptor.TYPE_BYTES]
-    return fields[0] if fields else ""
+def payload_fields() -> dict[str, str]:
+    """The field of an item's request that holds its plaintext or ciphertext, empty where there is none; by the name of its call."""
+    return {rpc.name: next(iter(_bytes_fields(rpc)), "") for rpc in item_rpcs().values()}
 
 
 def items_of(request: Message) -> Sequence[Any]:
@@ -65,6 +64,10 @@ def batch_faults(batch: Rpc, request: Message) -> list[Fault]:
     if request.ByteSize() > BYTES_MAX:
         return [sentence(ITEMS, "", f"Member must have {BYTES_MAX} bytes in all, or fewer")]
     return []
+
+
+def _bytes_fields(rpc: Rpc) -> list[str]:
+    return [field.name for field in descriptor_of(rpc.request_class).fields if field.type == FieldDescriptor.TYPE_BYTES]
 
 
 def _items_field(batch: Rpc) -> FieldDescriptor:

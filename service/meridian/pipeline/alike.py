@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from meridian.call import Call
-from meridian.contract.batches import payload_field
+from meridian.contract.batches import payload_fields
 from meridian.contract.field_limits import faults_of_field
 from meridian.domain.ciphertext_blob import NAMED_BYTES, parse_ciphertext_blob
 from meridian.domain.policy_decision import PolicyDecision
@@ -20,7 +20,7 @@ from meridian.errors import ValidationException
 def asked_by(call: Call) -> bytes | None:
     """What the call asks for: its whole request without the payload, and the key that a ciphertext names. None where the payload is
     absent, as its absence may be a fault."""
-    request, field = call.request, payload_field(call.rpc)
+    request, field = call.request, payload_fields()[call.rpc.name]
     if not field:
         return request.SerializeToString(deterministic=True)
     if not request.HasField(field):
@@ -57,7 +57,7 @@ class Turn:
             self._decided[self._asked] = call
 
     def _take_over(self, call: Call, known: Call) -> None:
-        field = payload_field(call.rpc)
+        field = payload_fields()[call.rpc.name]
         faults = faults_of_field(call.request, field) if field else []
         if faults:
             raise ValidationException.of_constraints(faults)
@@ -67,5 +67,5 @@ class Turn:
             call.blob = parse_ciphertext_blob(getattr(call.request, field))
         call.keys, call.aliases = known.keys, known.aliases
         call.grants, call.grant_ids, call.token_grant_ids = known.grants, known.grant_ids, known.token_grant_ids
-        call.decisions, call.policy_set = known.decisions, known.policy_set
+        call.decisions, call.policy_set, call.record_beginning = known.decisions, known.policy_set, known.record_beginning
         self._count(call.decisions)

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
 from meridian.call import Call, Evidence
-from meridian.contract.batches import item_rpcs, payload_field
+from meridian.contract.batches import item_rpcs, payload_fields
 from meridian.contract.catalog import Rpc, is_map
 from meridian.contract.fields import descriptor_of
 from meridian.domain.ciphertext_blob import OVERHEAD_BYTES, SUITE_OWN_MATERIAL, header_prefix
@@ -40,8 +40,8 @@ def ciphertext(number: bytes = bytes(16), *, multi_region: bool = False, nonce: 
 
 def call_of(rpc: Rpc, payload: bytes | None = None) -> Call:
     request: Any = rpc.request_class()
-    if payload_field(rpc):
-        setattr(request, payload_field(rpc), ciphertext() if payload is None else payload)
+    if payload_fields()[rpc.name]:
+        setattr(request, payload_fields()[rpc.name], ciphertext() if payload is None else payload)
     return Call(rpc, request, Evidence(), "r", NOW)
 
 
@@ -64,7 +64,7 @@ FIELDS = [(name, field) for name, rpc in ITEMS.items() for field in descriptor_o
 def test_every_field_but_the_payload_makes_another_question(name: str, field: FieldDescriptor) -> None:
     rpc = ITEMS[name]
     call, plain = call_of(rpc), call_of(rpc)
-    is_payload = field.name == payload_field(rpc)
+    is_payload = field.name == payload_fields()[rpc.name]
     if is_payload:
         setattr(call.request, field.name, ciphertext(nonce=b"m"))
     else:
