@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.domain.principal import Principal
@@ -15,7 +15,6 @@ from meridian.errors import Cut, KMSInternalException
 if TYPE_CHECKING:  # policy commands read facts of calls, and start without what ciphertexts and messages of Regions are made of
     from google.protobuf.message import Message
 
-    from meridian.audit.record import Beginning
     from meridian.contract.catalog import Rpc
     from meridian.domain.ciphertext_blob import CiphertextBlob
     from meridian.domain.grant import Grant
@@ -47,6 +46,14 @@ class ChangeToken:
     text: str
     request_digest: bytes
     """SHA-256 of the request, before anything was made of it."""
+
+
+class RecordBeginning(NamedTuple):
+    """An audit record but for what the end of its call adds. Items of a batch that ask for the same have the same; nobody changes it."""
+
+    whole: dict[str, Any]
+    inner: dict[str, Any]
+    """Its part `meridian`."""
 
 
 class BatchItem(Protocol):
@@ -209,7 +216,7 @@ class Call:
         self.canonical_context: dict[str, bytes] = {}
         """Canonical bytes of each encryption context in the request, by field; made once."""
         self.decisions: list[PolicyDecision] = []
-        self.record_beginning: Beginning | None = None
+        self.record_beginning: RecordBeginning | None = None
         """Of an item of a batch, what its record says before it has ended; others that ask for the same take it over."""
         self.audit_data: dict[str, Any] = {}
         """CloudTrail's additionalEventData."""

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from meridian.audit.recorded_facts import grant_facts, key_facts
-from meridian.call import Call
+from meridian.call import Call, RecordBeginning
 from meridian.contract.caller_request_id import is_caller_request_id
 from meridian.domain.key import Key
 from meridian.domain.policy_decision import PolicyDecision
@@ -60,14 +60,6 @@ class OfCall:
     """What `decision` says of each."""
     changing: Any
     """What `changing_facts` says of the call."""
-
-
-class Beginning(NamedTuple):
-    """A record but for what the end of its call adds. Items of a batch that ask for the same have the same; nobody changes it."""
-
-    whole: Record
-    inner: Record
-    """Its part `meridian`."""
 
 
 def event_time(moment: datetime) -> str:
@@ -138,7 +130,7 @@ def call_constants(call: Call, *, region: str, identity: Any, resources: Any, au
     }
 
 
-def record_beginning(call: Call, constants: Record, *, by: Author, own: OfCall) -> Beginning:
+def record_beginning(call: Call, constants: Record, *, by: Author, own: OfCall) -> RecordBeginning:
     """What the record of a call says when all is decided, with the places of what its end adds."""
     evidence = call.evidence
     whole = constants.copy()
@@ -164,10 +156,10 @@ def record_beginning(call: Call, constants: Record, *, by: Author, own: OfCall) 
     whole["requestID"] = call.request_id
     whole["eventID"] = None
     whole["tlsDetails"] = {"tlsVersion": evidence.tls_version}
-    return Beginning(whole, inner)
+    return RecordBeginning(whole, inner)
 
 
-def call_record(call: Call, beginning: Beginning, *, event_id: str, latency_ms: float) -> Record:
+def call_record(call: Call, beginning: RecordBeginning, *, event_id: str, latency_ms: float) -> Record:
     """The record of one call, as it stands when the call ends."""
     error = call.error
     record, inner = beginning.whole.copy(), beginning.inner.copy()

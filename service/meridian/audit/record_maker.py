@@ -10,7 +10,6 @@ import orjson
 from meridian.audit.marked_record import marked_record
 from meridian.audit.record import (
     Author,
-    Beginning,
     Occasion,
     OfCall,
     Record,
@@ -30,7 +29,7 @@ from meridian.audit.record import (
 from meridian.audit.record_bounds import cut
 from meridian.audit.recorded_facts import caller_facts, key_facts
 from meridian.audit.shown_parameters import message_as_record, parameters_of
-from meridian.call import Call
+from meridian.call import Call, RecordBeginning
 from meridian.contract.catalog import Rpc
 from meridian.domain.bounded_cache import EVERYBODY, BoundedCache, Caches, nobody
 from meridian.domain.cache_entries import key_owner
@@ -138,7 +137,7 @@ class RecordMaker:
             call.record_beginning = beginning
         return call_record(call, beginning, event_id=self._entropy.uuid(), latency_ms=self._latency_ms(call))
 
-    def _beginning(self, call: Call) -> Beginning:
+    def _beginning(self, call: Call) -> RecordBeginning:
         principal, parts = call.principal, self._parts
         keys = call.keys.values()
         account = principal.account if principal is not None else EVERYBODY
