@@ -128,9 +128,10 @@ class Batches:
 
     def _walk_turn(self, items: Sequence[_Item], group: asyncio.TaskGroup) -> None:
         turn = self._new_turn()
-        for item in items:
-            item.place.turn = turn
-            walk_in_one_go(self._walk_item(item), group)
+        with self._entrance.one_turn():
+            for item in items:
+                item.place.turn = turn
+                walk_in_one_go(self._walk_item(item), group)
         for item in items:
             item.place.turn = None  # from now on anything may have changed
 

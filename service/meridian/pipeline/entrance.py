@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -93,6 +94,9 @@ class Entrance:
         self._gates = {name: Gate(most(cores), PACING[name]) for name, most in WORKING_MAX.items()}
         self._of_rsa = {rpc.name: _of_rsa(rpc) for rpc in rpcs.values()}
         self._held = HeldRefusals()
+        self._is_one_turn = False
+        self._passed_on: _Held | None = None
+        """The place of a call that has ended, for the next of its turn."""
         self._called = asyncio.Event()
         """Somebody has come in since the loop was looked at last."""
         self._telemetry = seen.telemetry
@@ -112,20 +116,46 @@ class Entrance:
         try:
             for step in self._steps:
                 step(call)
-            name, priority = self._work_of(call)
-            gate = self._gates[name]
-            self._called.set()
-            place = gate.enter(call.caller.account, priority, self._clock.monotonic())
-            if place.standing is not Standing.WORKS:
-                await self._turn(gate, place, call)
+            held = self._enter(call)
+            if held.place.standing is not Standing.WORKS:
+                await self._turn(held.gate, held.place, call)
         except KmsError as refusal:
             await self.refuse(call, refusal)
             raise
-        held = _Held(gate, place)
         call.wait_outside = partial(self._go_outside, held)
         try:
             return await walk(call)
         finally:
+            self._leave(held)
+
+    @contextmanager
+    def one_turn(self) -> Iterator[None]:
+        """Calls that are walked inside, of one account and one kind, have a place one after the other: nobody else could have it between
+        two of them."""
+        self._is_one_turn = True
+        try:
+            yield
+        finally:
+            self._is_one_turn = False
+            if self._passed_on is not None:
+                self._passed_on.leave()
+                self._passed_on = None
+
+    def _enter(self, call: Call) -> _Held:
+        name, priority = self._work_of(call)
+        gate = self._gates[name]
+        held, self._passed_on = self._passed_on, None
+        if held is not None:
+            if held.gate is gate:
+                return held
+            held.leave()
+        self._called.set()
+        return _Held(gate, gate.enter(call.caller.account, priority, self._clock.monotonic()))
+
+    def _leave(self, held: _Held) -> None:
+        if self._is_one_turn and not held.gate.waiting:
+            self._passed_on = held
+        else:
             held.leave()
 
     async def refuse(self, call: Call, refusal: KmsError) -> None:

@@ -51,6 +51,8 @@ class Log:
         """Items that wait for something, by the name of their key."""
         self.taken_over: list[bool] = []
         """Of each item that did not wait, whether another before it had asked for the same."""
+        self.during: Callable[[], None] = lambda: None
+        """What happens while an item is worked on."""
         self.fault: KmsError | None = None
         """What the log answers."""
 
@@ -61,6 +63,7 @@ class Log:
         request: Any = call.request
         name = str(request.key_id)
         self.begun.append(call)
+        self.during()
         try:
             if name in self.slow:
                 if name.startswith("outside"):

@@ -9,7 +9,7 @@ from tests.unit.pipeline.batch_stage import MOST, Stage, batch_call, codes, name
 from tests.unit.pipeline.test_entrance import CORES, OTHER
 
 from meridian.contract.fields import text_of
-from meridian.domain.gates import WORKING_MAX, GateName
+from meridian.domain.gates import WORKING_MAX, GateName, Place, Priority, Standing
 from meridian.errors import DependencyTimeoutException
 from meridian.kms.v1 import types_pb2 as t
 from meridian.pipeline.batch_turns import ITEMS_PER_TURN
@@ -135,6 +135,37 @@ def test_only_items_of_one_turn_take_over_what_was_found() -> None:
         last = stage.log.begun[-1].item
         assert last is not None
         assert not last.takes_over(stage.log.begun[-1]), "its turn is over"
+
+    on_stage(story)
+
+
+def test_items_of_one_turn_have_a_place_one_after_the_other() -> None:
+    async def story(stage: Stage) -> None:
+        working: list[float | None] = []
+        stage.log.during = lambda: working.append(stage.working(GateName.SYMMETRIC))
+        assert codes(await stage.begin(batch_call("Encrypt", named(*["a"] * MOST)))) == ["ok"] * MOST
+        assert working == [1] * MOST
+        assert stage.working(GateName.SYMMETRIC) == 0
+
+    on_stage(story)
+
+
+def test_a_place_goes_to_whoever_waits_for_it_before_the_next_item() -> None:
+    async def story(stage: Stage) -> None:
+        gate = stage.entrance._gates[GateName.SYMMETRIC]
+        gate.room, others, worked = 1, list[Place](), list[bool]()
+
+        def come() -> None:
+            if not others:
+                others.append(gate.enter(OTHER, Priority.ENCRYPT, stage.clock.monotonic()))
+            worked.append(others[0].standing is Standing.WORKS)
+
+        stage.log.during = come
+        task = stage.begin(batch_call("Encrypt", named("a", "a")))
+        await reached(lambda: others[:1] != [] and others[0].standing is Standing.WORKS)
+        assert worked == [False], "the second item waits for the place"
+        gate.leave(others[0])
+        assert codes(await task) == ["ok"] * 2
 
     on_stage(story)
 
