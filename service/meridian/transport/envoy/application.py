@@ -59,7 +59,7 @@ class FrontApplication:
         self._has_ended = True
 
     def _answering(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        is_grpc = _content_type(scope).startswith(GRPC) or self._grpc.has(scope["raw_path"].decode("latin-1"))
+        is_grpc = self._grpc.has(scope["raw_path"].decode("latin-1")) or _content_type(scope).startswith(GRPC)
         if self._has_ended and is_grpc:
             return refuse(send, code_pb2.UNAVAILABLE, "The service is ending.")
         if self._has_ended:

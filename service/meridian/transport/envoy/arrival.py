@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -40,6 +40,9 @@ class Shown(NamedTuple):
     pem: bytes
     spiffe_id: str
     """Its one name, where that is a SPIFFE id."""
+
+
+NO_CERTIFICATE: Final = Shown(b"", "")
 
 
 class Arrival(NamedTuple):
@@ -105,11 +108,10 @@ def peer_of(address: str, port: int) -> str:
     return f"ipv6:[{address}]:{port}" if ":" in address else f"ipv4:{address}:{port}"
 
 
-def _shown(certificates: Iterable[bytes]) -> Shown:
-    values = list(certificates)
-    if not values:
-        return Shown(b"", "")
-    return _read(values[0]) if len(values) == 1 else Shown(UNREADABLE, "")
+def _shown(certificates: Sequence[bytes]) -> Shown:
+    if not certificates:
+        return NO_CERTIFICATE
+    return _read(certificates[0]) if len(certificates) == 1 else Shown(UNREADABLE, "")
 
 
 @lru_cache(maxsize=CERTIFICATES_KEPT)

@@ -27,7 +27,7 @@ class UnaryMessage:
 
         Raises: FrameFault, as soon as it is known; `errors.CallerLeft`.
         """
-        body, ends = b"", False
+        body, ends, whole = b"", False, FRAME_HEAD_BYTES
         while not ends:
             event = await self._receive()
             if event["type"] == DISCONNECTED:
@@ -35,10 +35,12 @@ class UnaryMessage:
             more = event.get("body", b"")
             body = body + more if body else more
             ends = not event.get("more_body", False)
-            if len(body) >= FRAME_HEAD_BYTES and len(body) > length_of(body, self._bytes_max):
-                raise FrameFault(code_pb2.INTERNAL, "More than one message in a call of one")
+            if len(body) >= FRAME_HEAD_BYTES:
+                whole = length_of(body, self._bytes_max)
+                if len(body) > whole:
+                    raise FrameFault(code_pb2.INTERNAL, "More than one message in a call of one")
         if not body:
             return None
-        if len(body) < FRAME_HEAD_BYTES or len(body) < length_of(body, self._bytes_max):
+        if len(body) < whole:
             raise FrameFault(code_pb2.INTERNAL, "The call ended within a message")
         return message_in(body, self._encoding, self._bytes_max)
