@@ -77,6 +77,25 @@ def test_what_a_batch_encrypts_a_batch_moves_and_opens(two_regions: Deployment, 
     assert len({each.plaintext for each in keys}) == MOST
 
 
+def test_items_of_rsa_keys_are_worked_on_beside_the_loop_with_the_others(two_regions: Deployment, app: Client, key: str) -> None:
+    with two_regions.client() as alice:
+        pair = str(alice.create_key(key_spec="RSA_2048", key_usage="ENCRYPT_DECRYPT").key_metadata.arn)
+    oaep: Any = "RSAES_OAEP_SHA_256"
+    names = [{"key_id": pair, "encryption_algorithm": oaep}, {"key_id": key}] * 3
+    texts: list[Any] = [{**name, "plaintext": b"x"} for name in names]
+    sealed = answers(app.encrypt_batch(texts))
+    blobs: list[Any] = [{**name, "ciphertext_blob": s.ciphertext_blob} for name, s in zip(names, sealed, strict=True)]
+    for _ in range(2):  # at the second time nothing is waited for but the work itself
+        assert [each.plaintext for each in answers(app.decrypt_batch(blobs))] == [b"x"] * 6
+    moves: list[ReEncryptFields]
+    moves = [
+        {"source_key_id": pair, "source_encryption_algorithm": oaep, "ciphertext_blob": s.ciphertext_blob, "destination_key_id": key}
+        for s in sealed[::2]
+    ]
+    moved = answers(app.re_encrypt_batch(moves))
+    assert [each.plaintext for each in answers(app.decrypt_batch([{"ciphertext_blob": m.ciphertext_blob} for m in moved]))] == [b"x"] * 3
+
+
 def test_a_hundred_items_wait_for_the_log_once_or_twice(two_regions: Deployment, app: Client, key: str) -> None:
     items: list[EncryptFields] = [{"key_id": key, "plaintext": b"x"}] * MOST
     app.encrypt_batch(items)
