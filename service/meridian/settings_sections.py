@@ -9,10 +9,15 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 
+from meridian.unused_parts import always_in_place_of
+
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?")
 PORT_MAX: Final = 65_535
 PLAINTEXT_SCHEME: Final = "http://"
 TLS_SCHEME: Final = "https://"
+
+always_in_place_of("pydantic.plugin._loader", get_plugins=tuple)
+"""No package that happens to be installed, too, has a part in reading settings, and nobody reads what each package says of itself."""
 
 
 class Section(BaseModel):

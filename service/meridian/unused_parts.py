@@ -25,10 +25,31 @@ def empty(*names: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def bare(*names: str) -> Iterator[None]:
+    """In here these modules have a class of nothing under every name, but for those that are loaded: for a library that derives classes of
+    its own, which nobody here uses."""
+    with _in_place_of(names, _BareModule):
+        yield
+
+
+def always_in_place_of(name: str, **values: object) -> None:
+    """From here on this module has these values alone, unless it is loaded: for a library that loads it whenever it is used."""
+    module = ModuleType(name)
+    vars(module).update(values)
+    sys.modules.setdefault(name, module)
+
+
 class _EmptyModule(ModuleType):
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):  # what the interpreter asks of a module, and finds at every other one or does without
             raise AttributeError(name)
+
+
+class _BareModule(_EmptyModule):
+    def __getattr__(self, name: str) -> Any:
+        super().__getattr__(name)
+        return type(name, (), {})
 
 
 @contextmanager

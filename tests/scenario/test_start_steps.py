@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 UNNEEDED = (
     "alembic", "asyncpg", "mako", "grpc_reflection.v1alpha", "uvloop", "jinja2", "yaml", "multiprocessing.pool", "meridian.client",
     "meridian.policy_kit.replay", "meridian.policy_kit.prove", "meridian.policy_kit.cores", "meridian.policy_kit.trial", "rich",
-    "sqlalchemy.orm", "joserfc", "cedarpy.pst", "colorama",
+    "sqlalchemy.orm", "joserfc", "cedarpy.pst", "colorama", "email.message", "email.utils", "html", "http.client", "http.server",
+    "importlib.metadata", "google.protobuf.internal.python_message", "google.protobuf.text_format", "urllib.request", "wsgiref",
+    "xml.sax", "zipfile",
 )  # fmt: skip
 """What other commands need, or what only some Regions have."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meridian.unused_parts import empty, not_installed
+from meridian.unused_parts import always_in_place_of, bare, empty, not_installed
 
 LIBRARY = """
 try:
@@ -19,6 +19,7 @@ except ImportError:
     drawn_by_library = None
 """
 OFFERING = "from drawn_by_library import Picture as Picture"
+DERIVING = "from drawn_by_library import Picture\nclass Own(Picture): ..."
 PART = "class Picture: ..."
 NAMES = ("a_library", "drawn_by_library")
 
@@ -48,7 +49,23 @@ def test_a_library_offers_nothing_of_an_empty_part(tmp_path: Path) -> None:
     assert import_module("drawn_by_library").Picture.__name__ == "Picture"
 
 
-@pytest.mark.parametrize("leaves_out", [not_installed, empty])
+def test_a_library_derives_from_nothing_of_a_bare_part(tmp_path: Path) -> None:
+    (tmp_path / "a_library.py").write_text(DERIVING)
+    with bare("drawn_by_library"):
+        library = import_module("a_library")
+    assert vars(library.Picture).keys() <= vars(type("Nothing", (), {})).keys()
+    assert import_module("drawn_by_library").Picture is not library.Picture
+
+
+def test_values_stand_in_for_a_part_from_then_on(tmp_path: Path) -> None:
+    (tmp_path / "a_library.py").write_text(OFFERING)
+    always_in_place_of("drawn_by_library", Picture="ours")
+    assert import_module("a_library").Picture == "ours"
+    always_in_place_of("drawn_by_library", Picture="another")
+    assert import_module("drawn_by_library").Picture == "ours", "what is loaded stays"
+
+
+@pytest.mark.parametrize("leaves_out", [not_installed, empty, bare])
 def test_a_part_that_is_loaded_stays_as_it_is(tmp_path: Path, leaves_out: Callable[[str], AbstractContextManager[None]]) -> None:
     (tmp_path / "a_library.py").write_text(LIBRARY)
     part = import_module("drawn_by_library")

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from hashlib import sha256
 from hmac import compare_digest
-from importlib.metadata import version
 from typing import Any, Final
 
 import grpc
@@ -17,6 +16,7 @@ from meridian.domain.peer_message import PROTOCOL_VERSION
 from meridian.domain.peers import region_server_name
 from meridian.peer.v1 import replication_pb2, replication_pb2_grpc
 from meridian.ports.clock import STEP_SECONDS, Clock
+from meridian.release import RELEASE
 from meridian.replication.wire.message_bounds import OutOfBounds, require_bounds
 from meridian.settings import PeerSettings
 
@@ -67,7 +67,7 @@ async def _answer(peer: PeerSettings, files: PeerTls) -> Any:
 
 
 def _versions(region: str, answer: Any) -> list[Finding | Seen]:
-    own, theirs = version("meridian"), answer.release or NOT_TOLD
+    own, theirs = RELEASE, answer.release or NOT_TOLD
     told = f"release {theirs}, protocol {answer.protocol_version or NOT_TOLD}"
     if (answer.release, answer.protocol_version) == (own, PROTOCOL_VERSION):
         return [Seen("peer", region, told)]

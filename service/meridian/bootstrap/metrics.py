@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 from typing import Final
 
 from prometheus_client import GCCollector, ProcessCollector
@@ -13,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from meridian.bootstrap.core import Core
 from meridian.bootstrap.replication import Outbound
 from meridian.domain.bounded_cache import Caches
+from meridian.release import RELEASE
 from meridian.workers.audit_sinks import SinkMetrics
 from meridian.workers.policy_files import PolicyFilesWorker, PolicySetMetrics
 
@@ -74,7 +74,6 @@ class ReadFigures:
     def __init__(self, counted: Sequence[tuple[str, str, Read]], standing: Sequence[tuple[str, str, Read]]) -> None:
         self._counted = counted
         self._standing = standing
-        self._release = version("meridian")  # once: it is read from the disk
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as Prometheus wants them, and which release they are of."""
@@ -83,7 +82,7 @@ class ReadFigures:
         for name, text, read in self._standing:
             yield GaugeMetricFamily(name, text, value=read())
         build = GaugeMetricFamily("meridian_build_info", "1, with the release of Meridian and its Python.", labels=["version", "python"])
-        build.add_metric([self._release, platform.python_version()], 1)
+        build.add_metric([RELEASE, platform.python_version()], 1)
         yield build
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 
 from meridian.adapters.audit_files_look import LookedAtFiles
 from meridian.adapters.import_key_pool import ImportKeyPool
@@ -37,6 +36,7 @@ from meridian.operations.signing import Signing
 from meridian.operations.sts import Sts
 from meridian.operations.tags import Tags
 from meridian.operations.xks import Xks
+from meridian.release import RELEASE
 from meridian.replication.delete_key import Leave
 from meridian.replication.region_standings import OwnStanding, RegionStandings
 from meridian.workers.key_schedule import KeyScheduleWorker
@@ -161,7 +161,7 @@ def _standings(core: Core, outbound: Outbound, troubles: Callable[[], list[str]]
     return RegionStandings(
         core.store,
         core.clock,
-        OwnStanding(core.settings.region, version("meridian"), troubles),
+        OwnStanding(core.settings.region, RELEASE, troubles),
         labels=core.region_labels,
         contacts={region: partial(outbound.peer.contact, region) for region in outbound.peers},
     )

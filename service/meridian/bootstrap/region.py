@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Final
 
 from meridian.adapters.audit_segment import AuditDirectory
@@ -24,6 +23,7 @@ from meridian.bootstrap.startup import FAULTS, StartupError, naming, text_of, wr
 from meridian.bootstrap.told_settings import told_settings
 from meridian.errors import KmsError
 from meridian.log import structlog
+from meridian.release import RELEASE
 from meridian.setbacks import Setbacks
 from meridian.settings import Settings
 from meridian.transport.envoy.front_values import FrontPlaces
@@ -49,7 +49,7 @@ class Region:
         where it is not. Raises: StartupError."""
         settings = settings_in(settings, seat)
         log = structlog.get_logger("meridian.bootstrap")
-        log.info("starts", release=version("meridian"), region=settings.region, replica=settings.replica, settings=told_settings(settings))
+        log.info("starts", release=RELEASE, region=settings.region, replica=settings.replica, settings=told_settings(settings))
         stack = contextlib.AsyncExitStack()
         try:
             # First of all: a second process on the same settings touches nothing.

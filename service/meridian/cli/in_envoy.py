@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from meridian import lean_libraries  # noqa: F401 - before all that loads them whole
 from meridian.adapters.clock_system import process_age
 from meridian.bootstrap.envoy_files import remove_folder
 from meridian.bootstrap.seat import Seat, name_in

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import NoReturn
 
-from meridian import fault_points
+from meridian import fault_points, lean_libraries  # noqa: F401 - before all that loads them whole
 from meridian.adapters.clock_system import process_age
 from meridian.bootstrap.start_steps import Done, StartSteps, Step, untold
 from meridian.cli.ending import Ending

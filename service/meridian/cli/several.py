@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
+from meridian import lean_libraries  # noqa: F401 - before all that loads them whole
 from meridian.adapters.security_events import EventsOfCommand
 from meridian.bootstrap.end_times import end_times
 from meridian.bootstrap.held_place import held_place

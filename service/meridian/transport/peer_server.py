@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, Final
 
 import grpc
@@ -25,6 +24,7 @@ from meridian.peer.v1 import replication_pb2 as wire
 from meridian.peer.v1 import replication_pb2_grpc
 from meridian.ports.clock import Clock
 from meridian.ports.crypto.region_envelopes import RegionEnvelopes
+from meridian.release import RELEASE
 from meridian.replication.answer_regions import AnswerRegions
 from meridian.replication.compare import Compare
 from meridian.replication.receive import ApplyMessages
@@ -70,7 +70,6 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         self._sets = sets
         self._envelopes = envelopes
         self._clock = clock
-        self._release = version("meridian")
 
     async def GetTransportOffer(self, request: wire.GetTransportOfferRequest, context: Any) -> wire.GetTransportOfferResponse:
         async def answer(peer: PeerRegion) -> wire.GetTransportOfferResponse:  # noqa: ARG001 - the signature of every answer
@@ -79,7 +78,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
                 signed_offer=offer.signed_bytes,
                 transport_public_key=self._envelopes.transport_public_key(),
                 protocol_version=PROTOCOL_VERSION,
-                release=self._release,
+                release=RELEASE,
                 answered_us=int(self._clock.now().timestamp() * MICROSECONDS),
             )
 
@@ -176,7 +175,7 @@ class ReplicationServer(replication_pb2_grpc.ReplicationServiceServicer):
         async def answer(peer: PeerRegion) -> wire.CompareResponse:
             digests = [digest_of(digest) for digest in request.digests]
             comparisons = await self._sets.compare.answer(peer, request.incarnation, digests)
-            return wire.CompareResponse(comparisons=map(comparison_message, comparisons), release=self._release)
+            return wire.CompareResponse(comparisons=map(comparison_message, comparisons), release=RELEASE)
 
         return await self._calls.answer(context, request, answer)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 
 def policy_folder() -> Path:
     """The folder of the schema, the default policies and their tests: of an installed package, or of the source tree."""
-    packaged = Path(str(files("meridian"))) / "policy"
+    packaged = Path(__file__).resolve().parents[2] / "policy"
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[4] / "policy"
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final
 
@@ -36,6 +35,7 @@ from meridian.transport.call_edge import Walk
 from meridian.transport.edge_surroundings import EdgeSurroundings
 from meridian.transport.http1.application import Answer, Exchange, Known
 from meridian.transport.http1.faults import HttpFault, RefusedRequest
+from meridian.transport.http_date import http_date
 from meridian.transport.retry_advice import retry_headers
 
 TARGET_PREFIX: Final = "TrentService."
@@ -190,4 +190,4 @@ def _written(call: Call, answer: Message) -> bytes:
 @lru_cache(maxsize=4)
 def _date(second: int) -> str:
     """A moment in the form of HTTP; the answers of one second share it."""
-    return format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)
+    return http_date(second)

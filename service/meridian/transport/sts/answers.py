@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import UTC
 from typing import Final, NamedTuple
-from xml.sax.saxutils import escape
 
 from meridian import errors as e
 from meridian.domain.foreign_text import printable
@@ -106,4 +105,4 @@ def _leaf(name: str, text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(printable(text, TEXT_CHARACTERS_MAX))
+    return printable(text, TEXT_CHARACTERS_MAX).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
