@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.histories.churn import CHURN, PROCESSES, QUIET, SETTINGS, Churned, churn, quantile
+from tests.histories.churn import AUDIT, CHURN, PROCESSES, QUIET, SETTINGS, Churned, churn, quantile
 from tests.several import served
 
 RATIO_MAX = 1.2
@@ -26,7 +26,7 @@ def main(minutes: float) -> int:
     seconds = minutes * 60
     quiet, settled = min(seconds * QUIET_PART, QUIET_SECONDS_MAX), min(seconds * SETTLED_PART, SETTLED_SECONDS_MAX)
     with tempfile.TemporaryDirectory(prefix="meridian-churn-") as folder:
-        for several in served(Path(folder), PROCESSES, SETTINGS):
+        for several in served(Path(folder), PROCESSES, SETTINGS, AUDIT):
             found = churn(several, quiet, seconds, settled, lambda line: print(line, flush=True))
     growth_max = GROWTH_MAX if minutes >= LONG_MINUTES else GROWTH_MAX_OF_SHORT
     report(found, minutes, growth_max)

@@ -82,11 +82,11 @@ def wait_gone(pids: list[int], seconds: float) -> None:
         time.sleep(0.05)
 
 
-def served(root: Path, processes: int, added: str = "") -> Iterator[Several]:
-    """A Region of so many processes that serves."""
+def served(root: Path, processes: int, added: str = "", audit: str = "") -> Iterator[Several]:
+    """A Region of so many processes that serves, with this added to its settings and to their table of the audit log."""
     several = Several(Deployment(root, [HOME], added).prepare(), processes)
     settings = several.deployment.place(HOME).settings
-    settings.write_text(settings.read_text().replace("[audit]\n", PATIENT))
+    settings.write_text(settings.read_text().replace("[audit]\n", f"{PATIENT}{audit}"))
     try:
         several.start()
         yield several

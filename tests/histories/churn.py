@@ -33,6 +33,9 @@ from meridian.crypto.certificates import CertificateFiles, new_leaf
 
 PROCESSES: Final = 2
 SETTINGS: Final = 'front.kind = "envoy"\nlimits.failed_authentications_per_minute = 0\nlimits.cache_bytes = 33554432\n'
+AUDIT: Final = "segment_seconds = 20.0\n"
+"""Segments of the log are closed and compressed from the first minute on: the memory that this needs is there when growth begins to be
+measured, and what each more of them left behind would be seen."""
 CALLERS: Final = 4
 CALL_EVERY_SECONDS, CONNECT_EVERY_SECONDS, RENEW_EVERY_SECONDS, LOOK_EVERY_SECONDS, KILL_EVERY_SECONDS = 0.02, 5.0, 5.0, 1.0, 300.0
 """Processes are killed once, too, where the time is less."""
