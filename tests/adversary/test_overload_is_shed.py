@@ -21,7 +21,8 @@ from tests.deployment import HOME, Deployment
 from meridian.client import AsyncClient
 from meridian.client.errors import KmsServiceError
 from meridian.contract.catalog import rpcs
-from meridian.domain.gates import ADVISED_TIMES, HELD_TIMES_MAX, RETRY_SECONDS, WORKING_MAX, GateName
+from meridian.domain.gates import RETRY_SECONDS, WORKING_MAX, GateName
+from meridian.domain.held_refusals import ADVISED_TIMES, HELD_TIMES_MAX
 from meridian.kms.v1 import types_pb2 as t
 
 PLACES = 3 * WORKING_MAX[GateName.ASYMMETRIC](1)

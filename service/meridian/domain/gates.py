@@ -16,33 +16,21 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
-from math import ceil, inf
+from math import inf
 from typing import Final
+
+from meridian.domain.waiting_line import WaitingLine
 
 PATIENCE_SECONDS: Final = 0.1
 """How long the first may have waited before newcomers are refused."""
+LINE_SECONDS: Final = PATIENCE_SECONDS / 2
+"""As many wait, of what the loop makes alone, as it serves in this time: half of the patience, so that they are not old yet where it
+becomes half as fast meanwhile."""
 RETRY_SECONDS: Final = 0.5
 """When a refused call may come again."""
 FEWER: Final = 0.7
 MORE: Final = 4
 """How the room of a class changes with each look at the event loop: by this factor where it is late, else by so many."""
-
-
-PROMPT_MAX: Final = 50
-"""Refusals of one account within `RETRY_SECONDS` that are answered at once. Each further so many are held back for as long again."""
-HELD_TIMES_MAX: Final = 4
-"""How often `RETRY_SECONDS` a refusal is held back at most."""
-SPREAD: Final = 0.25
-"""Of that time, by so much at most a refusal is answered sooner: those that came together do not come back together, all before the next
-call of somebody else."""
-GOLDEN: Final = 0.618034
-"""Its multiples, whole numbers taken off, lie evenly however many they are."""
-TOGETHER_SECONDS: Final = 0.05
-"""Refusals that are held back are answered at whole multiples of this: a turn of the loop for each would cost as much as the answers."""
-ADVISED_TIMES: Final = 2
-"""Whose refusal was held back may come again after so many times as long: where a crowd is refused, all that it costs is that it comes."""
-HELD_MAX: Final = 2_000
-"""Refusals that are held back at once, of all accounts."""
 
 
 class GateName(StrEnum):
@@ -82,8 +70,8 @@ WORKING_MAX: Final[dict[GateName, Callable[[int], int]]] = {
     GateName.HEAVY: lambda cores: 16,
     GateName.OUTSIDE: lambda cores: 512,
 }
-"""How many calls of a class work at once, in a process with so many cores; twice as many may wait. No kind of work enters with OUTSIDE:
-calls go over to it; as many as four stores take that hang, and one account has no more than half while others wait."""
+"""How many calls of a class work at once, in a process with so many cores; twice as many may wait at most. No kind of work enters with
+OUTSIDE: calls go over to it; as many as four stores take that hang, and one account has no more than half while others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +82,17 @@ class Pacing:
     """How late the loop is then."""
     working_least: int
     """How many work at once however late it is."""
+    line_seconds: float
+    """How long the last of those that wait may wait, at the pace at which they are served."""
 
 
-EASY: Final = Pacing(late_seconds=0.025, working_least=16)
+EASY: Final = Pacing(late_seconds=0.025, working_least=16, line_seconds=inf)
 PACING: Final[dict[GateName, Pacing]] = {
-    GateName.SYMMETRIC: Pacing(late_seconds=0.005, working_least=8),
+    GateName.SYMMETRIC: Pacing(late_seconds=0.005, working_least=8, line_seconds=LINE_SECONDS),
     GateName.ASYMMETRIC: EASY,
     GateName.MANAGEMENT: EASY,
     GateName.HEAVY: EASY,
-    GateName.OUTSIDE: Pacing(late_seconds=inf, working_least=0),
+    GateName.OUTSIDE: Pacing(late_seconds=inf, working_least=0, line_seconds=inf),
 }
 """Calls with symmetric keys are made by the loop alone, and wait for nothing but the audit log: eight keep it busy. gRPC hands over one
 call in each turn of the loop, so the fewer are at work, the sooner the others arrive here, where they have an order and an age; until then
@@ -137,6 +127,10 @@ class Gate:
         self.working_max = working_max
         self._pacing = pacing
         self.waiting_max = 2 * working_max
+        """How many may wait now."""
+        self._line = WaitingLine(self.waiting_max, pacing.line_seconds)
+        self._ended = 0
+        """Calls that have ended since the last look."""
         self.room = working_max
         """How many calls work at once now."""
         self.refused = 0
@@ -177,16 +171,19 @@ class Gate:
             self._refuse(self._newest(self._longest(account)))
         return place
 
-    def pace(self, late: float) -> None:
-        """The event loop was so many seconds late."""
+    def pace(self, late: float, passed: float) -> None:
+        """The event loop was so many seconds late, and so many have passed since the last look."""
         wanted = int(self.room * FEWER) if late > self._pacing.late_seconds else self.room + MORE
         self.room = min(self.working_max, max(self._pacing.working_least, wanted))
+        self.waiting_max = self._line.look(self._ended, passed, waits=bool(self._order))
+        self._ended = 0
         self._begin_next()
 
     def leave(self, place: Place) -> None:
         """The call has ended, or its caller waits no more."""
         if place.standing is Standing.WORKS:
             self._count -= 1
+            self._ended += 1
             _less(self._working, place.account)
         elif place.standing is Standing.WAITS:
             self._drop(place)
@@ -246,39 +243,6 @@ class Gate:
             places.remove(place)
         if not places:
             del line[place.account]
-
-
-class HeldRefusals:
-    """Which refusals are answered late. Who does not heed the advice of a refusal is made to: a refusal costs the transport as much as an
-    answer, and a connection has a bounded number of calls under way. The more refusals an account gets, the longer each is held back."""
-
-    def __init__(self) -> None:
-        self._window = -1
-        self._counts: Counter[str] = Counter()
-        self._held = 0
-
-    def begin(self, account: str, now: float) -> float:
-        """Another call of the account is refused; for how many seconds its answer is held back. Where it is, `end` follows."""
-        window = int(now / RETRY_SECONDS)
-        if window != self._window:
-            self._window = window
-            self._counts.clear()
-        self._counts[account] += 1
-        if self._counts[account] <= PROMPT_MAX or self._held >= HELD_MAX:
-            return 0.0
-        self._held += 1
-        longest = min(self._counts[account] // PROMPT_MAX, HELD_TIMES_MAX) * RETRY_SECONDS
-        until = now + longest * (1 - SPREAD * (self._counts[account] * GOLDEN % 1))
-        return min(longest, ceil(until / TOGETHER_SECONDS) * TOGETHER_SECONDS - now)
-
-    def end(self) -> None:
-        """One is held back no more."""
-        self._held -= 1
-
-
-def advice_after(held_seconds: float) -> float:
-    """When a call may come again whose refusal was held back for so long: a few values alone, since callers spread themselves."""
-    return ADVISED_TIMES * RETRY_SECONDS * ceil(held_seconds / RETRY_SECONDS)
 
 
 def _end_waiting(place: Place, standing: Standing) -> None:

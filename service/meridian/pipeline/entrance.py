@@ -23,12 +23,11 @@ from meridian.domain.gates import (
     WORKING_MAX,
     Gate,
     GateName,
-    HeldRefusals,
     Place,
     Priority,
     Standing,
-    advice_after,
 )
+from meridian.domain.held_refusals import HeldRefusals, advice_after
 from meridian.errors import CUTS, KmsError, ThrottlingException
 from meridian.pipeline.call_spans import CallSpans
 from meridian.pipeline.telemetry import Telemetry
@@ -179,9 +178,9 @@ class Entrance:
                 await self._called.wait()
             began = self._clock.monotonic()
             await asyncio.sleep(LOOK_SECONDS)
-            late = self._clock.monotonic() - began - LOOK_SECONDS
+            passed = self._clock.monotonic() - began
             for gate in self._gates.values():
-                gate.pace(late)
+                gate.pace(passed - LOOK_SECONDS, passed)
 
     async def _go_outside(self, held: _Held, call: Call) -> None:
         """Return when the call may wait for a key store; once it may, it may again."""

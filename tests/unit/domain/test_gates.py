@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from math import ceil
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meridian.domain.gates import (
-    ADVISED_TIMES,
     EASY,
-    HELD_MAX,
-    HELD_TIMES_MAX,
     PACING,
     PATIENCE_SECONDS,
-    PROMPT_MAX,
-    RETRY_SECONDS,
-    SPREAD,
-    TOGETHER_SECONDS,
     WORKING_MAX,
     Gate,
     GateName,
-    HeldRefusals,
     Place,
     Priority,
     Standing,
-    advice_after,
 )
 
 DECRYPT, ENCRYPT, LIST = Priority.DECRYPT, Priority.ENCRYPT, Priority.LIST
 NOW, LATER = 100.0, 100.0 + 1.01 * PATIENCE_SECONDS
+LOOK = 0.05
+"""Seconds from one look at the loop to the next."""
 
 
 def entered(gate: Gate, accounts: str, priority: Priority = ENCRYPT, now: float = NOW) -> list[Place]:
@@ -128,29 +118,29 @@ def test_accounts_take_turns() -> None:
 def test_a_late_loop_leaves_room_for_fewer_and_one_in_time_for_more_again() -> None:
     gate = Gate(64, EASY)
     entered(gate, "a" * 64)
-    gate.pace(2 * EASY.late_seconds)
+    gate.pace(2 * EASY.late_seconds, LOOK)
     assert gate.room == 44
     assert gate.working == 64, "what has begun goes on"
     for _ in range(20):
-        gate.pace(2 * EASY.late_seconds)
+        gate.pace(2 * EASY.late_seconds, LOOK)
     assert gate.room == EASY.working_least
     for _ in range(20):
-        gate.pace(0.0)
+        gate.pace(0.0, LOOK)
     assert gate.room == 64
 
 
 def test_a_late_loop_keeps_calls_waiting_and_room_that_comes_back_is_given_at_once() -> None:
     gate = Gate(EASY.working_least + 4, EASY)
-    gate.pace(2 * EASY.late_seconds)
+    gate.pace(2 * EASY.late_seconds, LOOK)
     places = entered(gate, "a" * (EASY.working_least + 1))
     assert (gate.working, gate.waiting) == (EASY.working_least, 1)
-    gate.pace(0.0)
+    gate.pace(0.0, LOOK)
     assert places[-1].standing is Standing.WORKS
 
 
 def test_a_class_that_has_little_room_keeps_it() -> None:
     gate = Gate(4, EASY)
-    gate.pace(2 * EASY.late_seconds)
+    gate.pace(2 * EASY.late_seconds, LOOK)
     assert gate.room == 4
 
 
@@ -174,51 +164,15 @@ def test_who_gives_up_in_the_midst_of_his_account_s_queue_leaves_the_others_in_t
     assert standings(waiting[2:]) == [Standing.WORKS, Standing.GONE]
 
 
-def test_who_does_not_heed_refusals_gets_them_late_and_nobody_else_does() -> None:
-    held = HeldRefusals()
-    assert [held.begin("a", NOW) for _ in range(PROMPT_MAX)] == [0.0] * PROMPT_MAX
-    assert RETRY_SECONDS * (1 - SPREAD) <= held.begin("a", NOW) <= RETRY_SECONDS
-    assert not held.begin("b", NOW)
-    assert not held.begin("a", NOW + RETRY_SECONDS), "it counts anew"
-
-
-def test_the_more_refusals_an_account_gets_the_longer_each_is_held_back_up_to_a_bound() -> None:
-    held = HeldRefusals()
-    seconds = [held.begin("a", NOW) for _ in range(9 * PROMPT_MAX)]
-    steps = [ceil(seconds[number * PROMPT_MAX + PROMPT_MAX // 2] / RETRY_SECONDS) for number in range(9)]
-    assert steps == [0, 1, 2, 3, 4, 4, 4, 4, 4]
-    assert HELD_TIMES_MAX * RETRY_SECONDS * 0.99 < max(seconds) <= HELD_TIMES_MAX * RETRY_SECONDS
-
-
-def test_refusals_of_a_moment_are_answered_evenly_over_a_while() -> None:
-    held = HeldRefusals()
-    longest = HELD_TIMES_MAX * RETRY_SECONDS
-    seconds = sorted([held.begin("a", NOW) for _ in range(9 * PROMPT_MAX)][-4 * PROMPT_MAX :])
-    assert seconds[0] >= longest * (1 - SPREAD)
-    assert {advice_after(each) for each in seconds} == {ADVISED_TIMES * longest}, "callers spread themselves"
-    moments = Counter(round((NOW + each) / TOGETHER_SECONDS, 3) for each in seconds)
-    assert all(moment.is_integer() for moment in moments), "those of a moment are answered together"
-    even = len(seconds) * TOGETHER_SECONDS / (longest * SPREAD)
-    assert max(moments.values()) < 2 * even, "no moment has many of them"
-
-
 def test_calls_that_only_the_loop_makes_are_fewer_at_work_sooner_than_those_that_wait_for_more() -> None:
     gates = {name: Gate(WORKING_MAX[name](32), PACING[name]) for name in GateName}
     late = (PACING[GateName.SYMMETRIC].late_seconds + EASY.late_seconds) / 2
     for _ in range(50):
         for gate in gates.values():
-            gate.pace(late)
+            gate.pace(late, LOOK)
     rooms = {name: gate.room for name, gate in gates.items()}
     assert rooms.pop(GateName.SYMMETRIC) == PACING[GateName.SYMMETRIC].working_least
     assert rooms == {name: WORKING_MAX[name](32) for name in rooms}
-
-
-def test_no_more_refusals_are_held_back_than_the_bound() -> None:
-    held = HeldRefusals()
-    late = [held.begin("a", NOW) for _ in range(PROMPT_MAX + HELD_MAX + 1)]
-    assert ([seconds > 0 for seconds in late].count(True), late[-1]) == (HELD_MAX, 0.0)
-    held.end()
-    assert held.begin("a", NOW)
 
 
 ACTS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(Priority), st.floats(0, 0.3), st.booleans(), st.integers(0, 50)))

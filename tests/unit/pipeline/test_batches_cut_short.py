@@ -10,7 +10,8 @@ from tests.unit.pipeline.test_entrance import OTHER
 
 from meridian.call import Call
 from meridian.contract.batches import BYTES_MAX
-from meridian.domain.gates import PROMPT_MAX, RETRY_SECONDS, SPREAD, GateName
+from meridian.domain.gates import RETRY_SECONDS, GateName
+from meridian.domain.held_refusals import PROMPT_MAX, SPREAD
 from meridian.errors import CUTS, Cut, KmsError, ThrottlingException, ValidationException
 from meridian.pipeline.batch_turns import BATCHES_MAX, ITEMS_PER_TURN
 

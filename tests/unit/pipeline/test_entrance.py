@@ -15,7 +15,8 @@ from tests.stepped_clock import SteppedClock
 from meridian.adapters.traces import Untraced
 from meridian.call import Call, Evidence
 from meridian.contract.catalog import served_rpcs
-from meridian.domain.gates import ADVISED_TIMES, PATIENCE_SECONDS, PROMPT_MAX, RETRY_SECONDS, WORKING_MAX, GateName
+from meridian.domain.gates import PATIENCE_SECONDS, RETRY_SECONDS, WORKING_MAX, GateName
+from meridian.domain.held_refusals import ADVISED_TIMES, PROMPT_MAX
 from meridian.domain.principal import Principal
 from meridian.errors import CUTS, Cut, KmsError, KMSInternalException, ThrottlingException
 from meridian.kms.v1 import types_pb2 as t
