@@ -2,7 +2,7 @@
 
 The server has a core of its own. First the number of callers is looked for with whom it does most (the peak). Then ten times as many come,
 who wait after a refusal as it advises; then as many calls a second as at the peak, times ten, whatever becomes of them. Beside each goes a
-bystander: another account, another class.
+bystander: another account, another class, in a process of its own, which does not wait for what the crowd's has to do.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from bench_process import GENERATOR, SERVERS, cpu_seconds
 from hostile_loads import BEHIND_ENVOY
 from tests.deployment import HOME, Deployment
 
-from meridian.client import Client
+from meridian.client import Client, Endpoint
 from meridian.contract.catalog import rpcs
 from meridian.kms.v1 import types_pb2 as t
 
@@ -91,8 +93,8 @@ class Outcome:
 class Load:
     """One kind of call of one caller, over several connections."""
 
-    def __init__(self, deployment: Deployment, caller: str, operation: str, **fields: Any) -> None:
-        endpoint, rpc = deployment.endpoint(HOME, caller), rpcs()[operation]
+    def __init__(self, endpoint: Endpoint, operation: str, **fields: Any) -> None:
+        rpc = rpcs()[operation]
         options = [("grpc.use_local_subchannel_pool", 1)]
         self._channels = [grpc.aio.secure_channel(endpoint.target, endpoint.credentials, options) for _ in range(CHANNELS)]
         self._methods: list[Any] = [channel.unary_unary(rpc.path) for channel in self._channels]
@@ -147,20 +149,51 @@ class Load:
         return outcome
 
 
+def stand_beside(orders: Connection, endpoint: Endpoint, operation: str, fields: dict[str, Any]) -> None:
+    """What a bystander's process does: call now and then for as many seconds as it is told, and say what came of it; until told none."""
+
+    async def stand() -> None:
+        load = Load(endpoint, operation, **fields)
+        while seconds := await asyncio.to_thread(orders.recv):
+            orders.send(await load.closed(2, seconds, PAUSE_SECONDS))
+        await load.close()
+
+    asyncio.run(stand())
+
+
+class Bystander:
+    """Somebody else's calls."""
+
+    def __init__(self, endpoint: Endpoint, operation: str, **fields: Any) -> None:
+        context = get_context("spawn")
+        self._orders, theirs = context.Pipe()
+        self._process = context.Process(target=stand_beside, args=(theirs, endpoint, operation, fields), daemon=True)
+        self._process.start()
+
+    async def stand(self, seconds: float) -> Outcome:
+        self._orders.send(seconds)
+        outcome: Outcome = await asyncio.to_thread(self._orders.recv)
+        return outcome
+
+    def end(self) -> None:
+        self._orders.send(0.0)
+        self._process.join()
+
+
 @dataclass(frozen=True)
 class Story:
     """One class under load, and who stands beside."""
 
     name: str
     load: Load
-    bystander: Load
+    bystander: Bystander
     bystander_name: str
 
 
 @asynccontextmanager
-async def beside(load: Load, seconds: float) -> AsyncIterator[asyncio.Task[Outcome]]:
-    """A bystander, who calls now and then."""
-    task = asyncio.create_task(load.closed(2, seconds, PAUSE_SECONDS))
+async def beside(bystander: Bystander, seconds: float) -> AsyncIterator[asyncio.Task[Outcome]]:
+    """The bystander calls meanwhile."""
+    task = asyncio.create_task(bystander.stand(seconds))
     yield task
     await task
 
@@ -168,10 +201,10 @@ async def beside(load: Load, seconds: float) -> AsyncIterator[asyncio.Task[Outco
 async def tell(story: Story, pid: int, seconds: float) -> None:
     """Print the rows of one class."""
     await story.load.closed(8, LOOK_SECONDS, 0)
-    await story.bystander.closed(2, LOOK_SECONDS, PAUSE_SECONDS)
+    await story.bystander.stand(LOOK_SECONDS)
     ladder = {number: await story.load.closed(number, LOOK_SECONDS, 0) for number in IN_FLIGHT}
     best = max(ladder, key=lambda number: ladder[number].goodput)
-    quiet = await story.bystander.closed(2, seconds / 2, PAUSE_SECONDS)
+    quiet = await story.bystander.stand(seconds / 2)
     async with beside(story.bystander, seconds) as stood:
         peak = await story.load.closed(best, seconds, 0)
     at_peak = stood.result()
@@ -218,21 +251,25 @@ async def stories(deployment: Deployment, seconds: float, only: str) -> None:
     )
     message = {"message": b"x" * 32, "signing_algorithm": RSA_PSS}
     loads = (
-        Load(deployment, "app", "Sign", key_id=signs, **message),
-        Load(deployment, "partner", "Encrypt", key_id=theirs, plaintext=b"x" * 32),
-        Load(deployment, "app", "Encrypt", key_id=mine, plaintext=b"x" * 32),
-        Load(deployment, "bob", "DescribeKey", key_id=theirs),
+        Load(deployment.endpoint(HOME, "app"), "Sign", key_id=signs, **message),
+        Load(deployment.endpoint(HOME, "app"), "Encrypt", key_id=mine, plaintext=b"x" * 32),
+    )
+    bystanders = (
+        Bystander(deployment.endpoint(HOME, "partner"), "Encrypt", key_id=theirs, plaintext=b"x" * 32),
+        Bystander(deployment.endpoint(HOME, "bob"), "DescribeKey", key_id=theirs),
     )
     print("| class | measured | value | wanted |\n|---|---|---|---|")
     told = (
-        Story("asymmetric: Sign RSA_4096", loads[0], loads[1], "Encrypt of another account"),
-        Story("symmetric: Encrypt", loads[2], loads[3], "DescribeKey of another account"),
+        Story("asymmetric: Sign RSA_4096", loads[0], bystanders[0], "Encrypt of another account"),
+        Story("symmetric: Encrypt", loads[1], bystanders[1], "DescribeKey of another account"),
     )
     for story in told:
         if only in story.name:
             await tell(story, pid, seconds)
     for load in loads:
         await load.close()
+    for bystander in bystanders:
+        bystander.end()
 
 
 def main() -> None:
