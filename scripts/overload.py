@@ -221,13 +221,14 @@ async def tell(story: Story, pid: int, seconds: float) -> None:
         cpu = cpu_seconds(pid) - cpu
         own = time.process_time() - own
         in_flood, refused = stood.result(), flood.others["RESOURCE_EXHAUSTED"]
+        other_ends = ", ".join(sorted({*flood.others, *in_flood.others} - {"RESOURCE_EXHAUSTED"})) or "none"
         for row, value, wanted in (
             ("offered ÷ peak", flood.offered / peak.goodput, ""),
             ("goodput ÷ peak", flood.goodput / peak.goodput, "≥ 0.8"),
             ("slowest percent of the answered ÷ at the peak", flood.slowest(0.01) / peak.slowest(0.01), "≤ 2"),
             ("median of the answered ÷ at the peak", flood.slowest(0.5) / peak.slowest(0.5), ""),
             ("refused, of all", refused / max(1, flood.others.total() + len(flood.answered)), ""),
-            ("ends of another kind", float(flood.others.total() - refused), "0"),
+            (f"ends of another kind ({other_ends})", float(flood.others.total() - refused), "0"),
             (f"{story.bystander_name}: slowest percent ÷ at the peak", in_flood.slowest(0.01) / at_peak.slowest(0.01), "≤ 1.5"),
             (f"{story.bystander_name}: slowest percent ÷ in quiet", in_flood.slowest(0.01) / quiet.slowest(0.01), ""),
             (f"{story.bystander_name}: refused", float(in_flood.others.total()), "0"),
