@@ -205,11 +205,14 @@ async def tell(story: Story, pid: int, seconds: float) -> None:
     ladder = {number: await story.load.closed(number, LOOK_SECONDS, 0) for number in IN_FLIGHT}
     best = max(ladder, key=lambda number: ladder[number].goodput)
     quiet = await story.bystander.stand(seconds / 2)
+    cpu = cpu_seconds(pid)
     async with beside(story.bystander, seconds) as stood:
         peak = await story.load.closed(best, seconds, 0)
+    cpu = cpu_seconds(pid) - cpu
     at_peak = stood.result()
     print(f"| {story.name} | peak, {best} callers (calls/s) | {peak.goodput:.0f} | |")
     print(f"| {story.name} | peak, slowest percent (ms) | {peak.slowest(0.01) * 1000:.1f} | |")
+    print(f"| {story.name} | peak, server's CPU, of its core | {cpu / seconds:.2f} | |", flush=True)
     for crowd in (f"{TIMES * best} callers who heed advice", f"{TIMES} x peak, heedless"):
         cpu = cpu_seconds(pid)
         own = time.process_time()
