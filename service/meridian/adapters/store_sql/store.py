@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meridian.adapters.store_sql.commits import Commits
 from meridian.adapters.store_sql.database_file import MovedDatabaseError, file_of
 from meridian.adapters.store_sql.dialects import driver_faults, engines
 from meridian.adapters.store_sql.disk_faults import not_kept
+from meridian.adapters.store_sql.fault_words import words_of
 from meridian.adapters.store_sql.live_connections import LiveConnections
 from meridian.adapters.store_sql.sqlite_visits import use_visits
 from meridian.adapters.store_sql.unit_of_work import SqlUnitOfWork
@@ -79,7 +80,7 @@ class SqlStore:
             if self._file is not None:
                 self._file.require_in_place()
         except MovedDatabaseError as fault:
-            return _kind(fault)
+            return words_of(fault)
         return self._cannot_write
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
@@ -123,16 +124,7 @@ class SqlStore:
             met = fault
             if connections is self._writers:
                 self._cannot_write = not_kept(fault)
-            raise StoreUnavailable(reason=f"database: {_kind(fault)}") from None
+            raise StoreUnavailable(reason=f"database: {words_of(fault)}") from None
         finally:
             if connection is not None:
                 await connections.give_back(connection, met)
-
-
-def _kind(fault: BaseException) -> str:
-    """What failed, without statement or parameters."""
-    if isinstance(fault, MovedDatabaseError):
-        return f"{fault.filename} {fault.strerror}"
-    if isinstance(fault, DBAPIError) and fault.orig is not None:
-        return not_kept(fault) or type(fault.orig).__name__
-    return type(fault).__name__
