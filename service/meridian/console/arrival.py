@@ -9,7 +9,6 @@ from meridian.call import Evidence
 from meridian.domain.principal import Principal
 from meridian.domain.request_head import RequestHead
 from meridian.errors import KmsError
-from meridian.transport.http1.application import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +34,3 @@ class Arrival:
     refusal: KmsError | None
     """Why what he showed is no credential."""
     body: bytes
-    known: Known
-    """Called once it is known who asks."""

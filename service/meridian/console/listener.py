@@ -67,8 +67,8 @@ class ConsoleListener:
     def _plain(self, status: int, sentence: str) -> Answer:
         return Answer(status, TEXT, f"{sentence}\n".encode(), (*OF_PAGES, *self._headers))
 
-    async def _answer(self, arrived: Callable[[bytes, Known], Arrival], body: bytes, known: Known) -> Answer:
-        arrival = arrived(body, known)
+    async def _answer(self, arrived: Callable[[bytes], Arrival], body: bytes, known: Known) -> Answer:
+        arrival = arrived(body)
         if arrival.visitor is not None:
             known(arrival.visitor.principal.arn)
         sent: list[Message] = []
