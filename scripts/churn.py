@@ -29,9 +29,12 @@ def main(minutes: float) -> int:
         for several in served(Path(folder), PROCESSES, SETTINGS, AUDIT):
             found = churn(several, quiet, seconds, settled, lambda line: print(line, flush=True))
     growth_max = GROWTH_MAX if minutes >= LONG_MINUTES else GROWTH_MAX_OF_SHORT
-    report(found, minutes, growth_max)
     for each in found.wrong:
         print(each)
+    if not all(found.waited.values()):
+        print("no honest call was answered")
+        return 1
+    report(found, minutes, growth_max)
     held = found.ratio(0.99, on_its_core=False) <= RATIO_MAX and all(growth <= growth_max for _, _, growth in found.memory.values())
     return 0 if held and not found.wrong else 1
 

@@ -93,7 +93,7 @@ class Honest:
                 self._connection(f"honest-{number}-{connection}")
             except Exception as fault:  # noqa: BLE001 - told as what is wrong
                 self._found.wrong.append(f"an honest call: {type(fault).__name__}: {fault}")
-                return
+                self.callers.ended.wait(CALL_SECONDS)  # nor does one that is wrong end the others: he comes again later
             connection += 1
 
     def _connection(self, name: str) -> None:

@@ -57,7 +57,10 @@ def test_a_newest_file_that_is_gone_is_named_with_the_way_out_and_the_stop_says_
     process = region.processes[HOME]
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == OTHER
-    last = (folder / "log").read_text().splitlines()[-1]
+    *_, told, last = (folder / "log").read_text().splitlines()
+    assert json.loads(told)["event"] == "stopped"
+    assert json.loads(told)["level"] == "error"
+    assert str(newest) in json.loads(told)["but"]
     assert last.startswith("ended, but the audit stream is not closed: ")
     assert str(newest) in last
     region.processes.pop(HOME)

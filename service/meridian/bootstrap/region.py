@@ -101,7 +101,11 @@ class Region:
             await self._core.stack.aclose()
         finally:
             await self._listeners.close()
-        log.info("stopped")
+        left = self.left_undone()
+        if left:
+            log.error("stopped", but=left)
+        else:
+            log.info("stopped")
 
     def left_undone(self) -> str:
         """What a stop could not do, and its reason; nothing where all is well."""
