@@ -46,10 +46,10 @@ NO_KEYS_READY = "limits.import_keys_ready = { RSA_2048 = 0, RSA_3072 = 0, RSA_40
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AsAnswered(Endpoint):
-    """A Region whose tests look at each refusal: what is throttled is not sent again."""
+    """A Region whose tests look at each refusal: none is sent again."""
 
     @property
-    def repeats_throttled(self) -> bool:
+    def repeats_refusals(self) -> bool:
         return False
 
 

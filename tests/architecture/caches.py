@@ -179,6 +179,7 @@ CACHES: dict[str, Ours | Bounded | Measured | Beside] = {
     "domain/grant.py Grant.constraint": Ours("one grant, whose constraints the contract bounds"),
     "domain/held_refusals.py HeldRefusals._counts": Ours("accounts of principals, for half a second"),
     "domain/newest.py Newest._kept": Ours("the row of whoever keeps one"),
+    "domain/policy_decision.py joined": Bounded("JOINED_KEPT", 65_536, "the ids of policies of both sides; a key policy has 32 KiB"),
     "engine/asymmetric.py AsymmetricCommands._parsed": Measured("private keys", "PARSED_MAX", 256),
     "engine/commands.py SymmetricCommands._loaded": Measured("material", "LOADED_MAX", 256),
     "engine/keyring.py Keyring._keks": Ours("keys of the keyring"),

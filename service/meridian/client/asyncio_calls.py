@@ -81,10 +81,10 @@ class AsyncioCalls:
                 return answer
             pause = attempts.pause_after(error)
             if pause is None:
-                raise error
+                raise attempts.told(error)
             await asyncio.sleep(pause)
             if self._is_closed:
-                raise error
+                raise attempts.told(error)
 
     def _sender(self, method: Method[Any, Any]) -> Callable[..., Any]:
         made: Callable[..., Any] = self._channel.unary_unary(

@@ -15,8 +15,8 @@ from meridian.contract.call_times import SECONDS_MAX
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.client_token import CLIENT_TOKEN
 
-CHANGE_ATTEMPTS_MAX: Final = 4
-CHANGE_BACKOFF_SECONDS: Final = 0.2
+ATTEMPTS_MAX: Final = 4
+BACKOFF_SECONDS: Final = 0.2
 THROTTLED_PAUSE_SECONDS_MAX: Final = 2.0
 """Between two tries of what was throttled; longer where the Region says so."""
 NOTHING_KNOWN: Final = frozenset({UNREACHABLE, CANCELLED})
@@ -24,6 +24,9 @@ NOTHING_KNOWN: Final = frozenset({UNREACHABLE, CANCELLED})
 told to go away."""
 FAILED_FOR_NOW: Final = frozenset({"KMSInternalException", "DependencyTimeoutException"})
 """What a Region answers whose own parts failed it. Source: AWS KMS, common errors: "you can retry the request", as the SDKs of AWS do."""
+TIME_IS_OVER: Final = frozenset({"DEADLINE_EXCEEDED"})
+FAILED_READ: Final = frozenset({"KMSInternalException"})
+"""Of what changes nothing; gRPC knows the others by the status UNAVAILABLE, and sends them again itself."""
 
 
 def require_seconds(timeout: float | None) -> None:
@@ -35,12 +38,12 @@ def require_seconds(timeout: float | None) -> None:
 class Attempts:
     """One call: its metadata, and whether it is sent once more.
 
-    A change is sent again under its token where nothing is known of the try before, or the Region failed for now; gRPC does so with what
-    changes nothing. What was throttled was not done, and is sent again when the Region says that there may be room, where the endpoint
-    repeats. What else the Region answers is never sent again by itself.
+    A change is sent again under its token where nothing is known of the try before; gRPC does so with what changes nothing. Where the
+    endpoint repeats refusals, what the Region failed for now is sent again soon, and what was throttled, which was not done, when the
+    Region says that there may be room. What else the Region answers is never sent again by itself.
     """
 
-    __slots__ = ("_budget", "_pause", "_repeats_throttled", "_tries_left", "_until", "metadata")
+    __slots__ = ("_again", "_answered", "_budget", "_pause", "_repeats_refusals", "_tries_left", "_until", "metadata")
 
     def __init__(
         self,
@@ -59,9 +62,12 @@ class Attempts:
             self.metadata += ((CALLER_REQUEST_ID, caller_request_id),)
         if method.takes_token:
             self.metadata += ((CLIENT_TOKEN, client_token or os.urandom(16).hex()),)
-        self._tries_left = CHANGE_ATTEMPTS_MAX if method.takes_token else 1
-        self._repeats_throttled = endpoint.repeats_throttled
-        self._pause = CHANGE_BACKOFF_SECONDS
+        self._tries_left = ATTEMPTS_MAX
+        self._repeats_refusals = endpoint.repeats_refusals
+        failed = FAILED_FOR_NOW if method.takes_token else FAILED_READ
+        self._again = (NOTHING_KNOWN if method.takes_token else frozenset()) | (failed if self._repeats_refusals else frozenset())
+        self._answered: KmsServiceError | None = None
+        self._pause = BACKOFF_SECONDS
         self._until = time.monotonic() + (timeout or method.seconds)
 
     @property
@@ -70,12 +76,17 @@ class Attempts:
 
     def pause_after(self, error: KmsServiceError) -> float | None:
         """Seconds to wait before the call is sent again; None where it has failed for good."""
-        if error.code == THROTTLED and self._repeats_throttled:
+        if error.code == THROTTLED and self._repeats_refusals:
             return self._within(_spread(max(error.retry_after_seconds or 0.0, self._next_pause())))
+        self._answered = error if error.code in FAILED_FOR_NOW else self._answered
         self._tries_left -= 1
-        if error.code not in NOTHING_KNOWN | FAILED_FOR_NOW or self._tries_left <= 0 or not self._budget.failed():
+        if error.code not in self._again or self._tries_left <= 0 or not self._budget.failed():
             return None
         return self._within(self._next_pause() * (1 + os.urandom(1)[0] / 255) / 2)  # from the half on: callers do not come back together
+
+    def told(self, error: KmsServiceError) -> KmsServiceError:
+        """What the caller hears after this last error: where the time has passed, why the Region failed the try before."""
+        return self._answered or error if error.code in TIME_IS_OVER else error
 
     def _next_pause(self) -> float:
         pause, self._pause = self._pause, min(2 * self._pause, THROTTLED_PAUSE_SECONDS_MAX)

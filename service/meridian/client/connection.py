@@ -130,8 +130,9 @@ class Endpoint:
         return cls(values[ENDPOINT], Path(values[CA]), Path(values[CERTIFICATE]), Path(values[PRIVATE_KEY]), token_file=token_file)
 
     @property
-    def repeats_throttled(self) -> bool:
-        """Whether a call that was throttled is sent again within its time, when the Region says that there may be room."""
+    def repeats_refusals(self) -> bool:
+        """Whether refusals that may pass are sent again within the call's time: what was throttled when the Region says that there may be
+        room, and what the Region failed for now."""
         return True
 
     @property
@@ -148,8 +149,7 @@ class Endpoint:
     def options(self) -> list[tuple[str, Any]]:
         """Channel options: gRPC sends what changes nothing up to five times, within the deadline, while the Region is unavailable. What it
         cancels itself is repeated too: a server that ends does so with calls that reach it as its connections are told to go away. Nobody
-        else cancels a call but its caller, whom gRPC does not ask then. INTERNAL is KMSInternalException: a part of the Region failed it
-        for now. Changes are repeated under their tokens, see `Attempts`."""
+        else cancels a call but its caller, whom gRPC does not ask then. Changes are repeated under their tokens, see `Attempts`."""
         policy = {
             "name": [dict(zip(("service", "method"), each.path.split("/")[1:], strict=True)) for each in ALL if not each.takes_token],
             "retryPolicy": {
@@ -157,7 +157,7 @@ class Endpoint:
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED", "INTERNAL"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
         budget = {"maxTokens": TOKENS_MAX, "tokenRatio": TOKENS_FOR_A_SUCCESS}
@@ -176,7 +176,7 @@ class OneOfSeveral(Endpoint):
     once, and tries to connect every few seconds, so that one that is back is."""
 
     @property
-    def repeats_throttled(self) -> bool:
+    def repeats_refusals(self) -> bool:
         return False
 
     @property

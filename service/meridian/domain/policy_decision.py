@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
+JOINED_KEPT: Final = 128
 OF_A_KEY: Final = "key/"
 """What the ids of key policies begin with, and no others."""
 
@@ -22,3 +24,9 @@ class PolicyDecision:
     """Faults of evaluation, each of which denies; operators hear of them."""
     fault: str = field(default="", compare=False)
     """Type and place of the exception that kept the decision from being made, where it was one."""
+
+
+@lru_cache(maxsize=JOINED_KEPT)
+def joined(key_side: PolicyDecision, caller_side: PolicyDecision) -> PolicyDecision:
+    """What two sides allow across accounts. The same two give the same value, so that its part of records is found again."""
+    return replace(caller_side, policy_ids=tuple(sorted({*key_side.policy_ids, *caller_side.policy_ids})))

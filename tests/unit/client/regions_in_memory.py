@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 from tests.ports import free_port
-from tests.unit.client.test_attempts import PlainEndpoint
+from tests.unit.client.answers import PlainEndpoint
 
 from meridian.client import Endpoint
 from meridian.client.methods import BY_PATH

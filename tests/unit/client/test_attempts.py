@@ -2,71 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.duration_pb2 import Duration
-from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
 from tests.ports import free_port
+from tests.unit.client.answers import (
+    LONG_SECONDS,
+    WAIT_SECONDS,
+    Answer,
+    PlainEndpoint,
+    Server,
+    cancelled_twice,
+    failed,
+    failed_twice,
+    late_twice,
+    lost,
+    lost_twice,
+    refused,
+    throttled,
+    throttled_for_long,
+    throttled_twice,
+)
 
 from meridian.client import AsyncClient, Client, Endpoint, errors
-from meridian.client.attempts import CHANGE_ATTEMPTS_MAX, NOTHING_KNOWN
+from meridian.client.attempts import ATTEMPTS_MAX, NOTHING_KNOWN
 from meridian.client.connection import READ_ATTEMPTS_MAX
 from meridian.client.retry_budget import TOKENS_MAX
-from meridian.client.statuses import DOMAIN
-from meridian.contract.client_token import CLIENT_TOKEN
-
-WAIT_SECONDS = 0.4
-"""What a server that throttles asks of its callers."""
-LONG_SECONDS = 60.0
-"""Longer than a call of these may take."""
-
-
-@dataclass
-class Server:
-    """Answers every call alike, and keeps the tokens that it saw."""
-
-    answer: Callable[[int, grpc.ServicerContext], bytes]
-    tokens: list[str | bytes | None] = field(default_factory=list)
-    port: int = 0
-
-    def service(self, details: grpc.HandlerCallDetails) -> Any:
-        def handle(_: bytes, context: grpc.ServicerContext) -> bytes:
-            self.tokens.append(dict(context.invocation_metadata()).get(CLIENT_TOKEN))
-            return self.answer(len(self.tokens), context)
-
-        return grpc.unary_unary_rpc_method_handler(handle)
-
-
-class PlainEndpoint(Endpoint):
-    """Without files of certificates: the connection stays on this machine."""
-
-    @property
-    def credentials(self) -> Any:
-        return grpc.experimental.insecure_channel_credentials()  # type: ignore[attr-defined]  # the stubs leave it out
-
-
-def lost(_: int, context: grpc.ServicerContext) -> bytes:
-    context.abort(grpc.StatusCode.UNAVAILABLE, "lost")
-    raise AssertionError
-
-
-def lost_twice(number: int, context: grpc.ServicerContext) -> bytes:
-    return lost(number, context) if number < 3 else b""
-
-
-def cancelled_twice(number: int, context: grpc.ServicerContext) -> bytes:
-    """As gRPC does itself with what reaches a server that ends."""
-    if number < 3:
-        context.abort(grpc.StatusCode.CANCELLED, "")
-    return b""
 
 
 class Closing:
@@ -79,51 +46,6 @@ class Closing:
         assert self.client is not None
         self.client.close()
         return lost(number, context)
-
-
-def refused(_: int, context: grpc.ServicerContext) -> bytes:
-    return refuse("NotFoundException", grpc.StatusCode.NOT_FOUND, context)
-
-
-def failed(_: int, context: grpc.ServicerContext) -> bytes:
-    return refuse("KMSInternalException", grpc.StatusCode.INTERNAL, context)
-
-
-def failed_twice(number: int, context: grpc.ServicerContext) -> bytes:
-    return failed(number, context) if number < 3 else b""
-
-
-def late_twice(number: int, context: grpc.ServicerContext) -> bytes:
-    return refuse("DependencyTimeoutException", grpc.StatusCode.UNAVAILABLE, context) if number < 3 else b""
-
-
-def refuse(reason: str, code: grpc.StatusCode, context: grpc.ServicerContext) -> bytes:
-    status = status_pb2.Status(code=code.value[0])
-    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))
-    context.abort_with_status(rpc_status.to_status(status))
-    raise AssertionError
-
-
-def throttled_twice(number: int, context: grpc.ServicerContext) -> bytes:
-    return throttle(WAIT_SECONDS, context) if number < 3 else b""
-
-
-def throttled(_: int, context: grpc.ServicerContext) -> bytes:
-    return throttle(WAIT_SECONDS, context)
-
-
-def throttled_for_long(_: int, context: grpc.ServicerContext) -> bytes:
-    return throttle(LONG_SECONDS, context)
-
-
-def throttle(seconds: float, context: grpc.ServicerContext) -> bytes:
-    status = status_pb2.Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], message="slowly")
-    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="ThrottlingException", domain=DOMAIN))
-    delay = Duration()
-    delay.FromMilliseconds(round(seconds * 1000))
-    status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    context.abort_with_status(rpc_status.to_status(status))
-    raise AssertionError
 
 
 @pytest.fixture
@@ -144,7 +66,6 @@ def serve() -> Iterator[Callable[[Callable[[int, grpc.ServicerContext], bytes]],
         server.stop(None)
 
 
-Answer = Callable[[int, grpc.ServicerContext], bytes]
 Serve = Callable[[Answer], Server]
 
 
@@ -152,7 +73,7 @@ class HurriedCaller(PlainEndpoint):
     """Who would rather see what the Region says than wait."""
 
     @property
-    def repeats_throttled(self) -> bool:
+    def repeats_refusals(self) -> bool:
         return False
 
 
@@ -192,10 +113,10 @@ def test_a_change_is_sent_a_few_times_and_so_is_a_read_of_keys(serve: Serve) -> 
     with client_of(server) as client:
         with pytest.raises(errors.EndpointConnectionError):
             client.create_key()
-        assert len(server.tokens) == CHANGE_ATTEMPTS_MAX
+        assert len(server.tokens) == ATTEMPTS_MAX
         with pytest.raises(errors.EndpointConnectionError):
             client.list_keys()
-    assert len(server.tokens) == CHANGE_ATTEMPTS_MAX + READ_ATTEMPTS_MAX
+    assert len(server.tokens) == ATTEMPTS_MAX + READ_ATTEMPTS_MAX
 
 
 @pytest.mark.parametrize("answer", [lost_twice, cancelled_twice, failed_twice, late_twice])
@@ -231,10 +152,9 @@ def test_a_region_that_fails_for_now_is_told_as_it_answered(serve: Serve) -> Non
     with client_of(server) as client:
         with pytest.raises(errors.KMSInternalException):
             client.create_key()
-        assert len(server.tokens) == CHANGE_ATTEMPTS_MAX
         with pytest.raises(errors.KMSInternalException):
             client.list_keys()
-    assert len(server.tokens) == CHANGE_ATTEMPTS_MAX + READ_ATTEMPTS_MAX
+    assert len(server.tokens) == 2 * ATTEMPTS_MAX
 
 
 @pytest.mark.parametrize("name", ["create_key", "list_keys"])
@@ -273,12 +193,33 @@ def test_what_would_be_sent_too_late_is_told_at_once(serve: Serve) -> None:
     assert len(server.tokens) == 1
 
 
-def test_who_does_not_want_to_wait_is_told_at_once(serve: Serve) -> None:
-    server = serve(throttled)
+@pytest.mark.parametrize(("answer", "code"), [(throttled, "ThrottlingException"), (failed, "KMSInternalException")])
+def test_who_does_not_want_to_wait_is_told_at_once(serve: Serve, answer: Answer, code: str) -> None:
+    server = serve(answer)
     endpoint = HurriedCaller(f"127.0.0.1:{server.port}", Path(), Path(), Path())
-    with Client(endpoint) as client, pytest.raises(errors.ThrottlingException):
-        client.list_keys()
-    assert len(server.tokens) == 1
+    with Client(endpoint) as client:
+        for call in (client.list_keys, client.create_key):
+            with pytest.raises(errors.KmsServiceError, match=code):
+                call()
+    assert len(server.tokens) == 2
+
+
+def test_where_the_time_passes_meanwhile_the_caller_hears_why_the_region_failed(serve: Serve) -> None:
+    gone = threading.Event()
+
+    def fails_and_hangs(number: int, context: grpc.ServicerContext) -> bytes:
+        if number % 2:
+            failed(number, context)
+        gone.wait(LONG_SECONDS)
+        return b""
+
+    server = serve(fails_and_hangs)
+    with client_of(server) as client:
+        for call in (client.create_key, client.list_keys):
+            with pytest.raises(errors.KMSInternalException):
+                call(timeout=1.0)
+    gone.set()
+    assert len(server.tokens) == 4
 
 
 def test_no_try_begins_after_the_deadline(serve: Serve) -> None:

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from tests.ports import free_port
-from tests.unit.client.test_attempts import PlainEndpoint
+from tests.unit.client.answers import PlainEndpoint
 
 from meridian.client import AsyncClient, Client, errors
 from meridian.client.batches import AGAIN_SECONDS

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import timestamp_pb2
-from tests.unit.client.test_attempts import PlainEndpoint
+from tests.unit.client.answers import PlainEndpoint
 
 import meridian.errors
 from meridian.client import AsyncClient, Client, KmsServiceError, errors, values, words

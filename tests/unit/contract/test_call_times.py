@@ -65,7 +65,7 @@ def test_grpc_repeats_what_changes_nothing_and_the_client_every_change_under_its
     endpoint = Endpoint("nowhere:1", nowhere, nowhere, nowhere)
     (policy,) = json.loads(dict(endpoint.options)["grpc.service_config"])["methodConfig"]
     by_grpc = {f"/{each['service']}/{each['method']}" for each in policy["name"]}
-    assert set(policy["retryPolicy"]["retryableStatusCodes"]) == {"UNAVAILABLE", "CANCELLED", "INTERNAL"}
+    assert set(policy["retryPolicy"]["retryableStatusCodes"]) == {"UNAVAILABLE", "CANCELLED"}
     assert {UNREACHABLE, CANCELLED} == NOTHING_KNOWN
     cancelled = error_class(CANCELLED)(CANCELLED, "", "", {}, (), None)
     for rpc in served_rpcs().values():

@@ -51,7 +51,7 @@ from meridian.domain.bounded_cache import Caches
 from meridian.domain.fault_places import fault_text
 from meridian.domain.key import Key
 from meridian.domain.limits import Limits
-from meridian.domain.policy_decision import PolicyDecision
+from meridian.domain.policy_decision import PolicyDecision, joined
 from meridian.domain.principal import Principal
 from meridian.errors import MalformedPolicyDocumentException, ThrottlingException
 
@@ -138,8 +138,7 @@ class Authorizer:
         if not key_side.allowed:
             return key_side
         caller_side = yield from self._side(CALLER_SIDE, principal, action, resource, facts)
-        ids = tuple(sorted({*key_side.policy_ids, *caller_side.policy_ids})) if caller_side.allowed else caller_side.policy_ids
-        return PolicyDecision(action, resource.arn, caller_side.allowed, ids, caller_side.errors, caller_side.fault)
+        return joined(key_side, caller_side) if caller_side.allowed else caller_side
 
     def account_counts(self, resource: Resource, action: str) -> bool:
         """Whether the policies of the resource's account were asked in the last decision on this action, beside the key's own."""

@@ -87,6 +87,7 @@ def test_across_accounts_both_sides_are_named(authorizer: Authorizer, alice: Pri
     assert len(decision.policy_ids) == 2
     assert list(decision.policy_ids) == sorted(decision.policy_ids)
     assert authorizer.decide_anew(alice, "Encrypt", foreign, own, facts) == decision
+    assert authorizer.decide(alice, "Encrypt", foreign, facts) is decision, "a record finds what is kept of it by its identity"
     refused = authorizer.decide(alice, "Encrypt", replace(foreign, policy="", version=2), facts)
     assert (refused.allowed, refused.policy_ids, refused.resource) == (False, (), foreign.arn)
     stranger = replace(alice, account="999999999999", arn="arn:aws:iam::999999999999:user/x")
