@@ -26,13 +26,14 @@ from tests.databases import new_database
 from tests.ports import free_ports
 from tests.scenario.earlier_release.make import REGION, serving
 
+from meridian.adapters.store_sql.schema import REVISIONS
 from meridian.cli.region_place import HOST
 from meridian.client import Client, Endpoint, errors
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(300)]
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / "service"
-EARLIER = "661f679d1661afce6abb45fbc26a16e3198f3fec"
+EARLIER = "c42f757b4b65f04d757e2e0b684b944693cf2faf"
 """The last commit whose schema is the one before this release's."""
 CALLERS = 4
 LOADED_SECONDS = 3.0
@@ -259,6 +260,13 @@ def upgraded_under_load(region: Region, upgrade: Callable[[], None], *, repeats:
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_earlier_release_has_the_last_schema(earlier: Path) -> None:
+    """Whoever adds a migration names the commit before it."""
+    text = (earlier / "meridian" / "adapters" / "store_sql" / "schema.py").read_text()
+    (known,) = re.findall(r"^REVISIONS: Final = (\(.*\))$", text, re.MULTILINE)
+    assert tuple(re.findall(r"[0-9]+", known)) == REVISIONS[:-1]
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

@@ -118,7 +118,7 @@ def engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, 1, _begin_writing), _sqlite(parsed, POOL, _begin_reading)
     writing, reading = _postgresql(parsed, WRITE_SECONDS), _postgresql(parsed, READ_SECONDS)
-    event.listen(writing.sync_engine, "begin", _take_writer_lock)
+    event.listen(writing.sync_engine, "begin", take_writer_lock)
     return writing, reading.execution_options(isolation_level="REPEATABLE READ")
 
 
@@ -200,5 +200,6 @@ def _postgresql(url: URL, statement_seconds: float) -> AsyncEngine:
     return create_async_engine(plain, pool_size=POOL, max_overflow=POOL, pool_timeout=CHECKOUT_SECONDS, connect_args=arguments)
 
 
-def _take_writer_lock(connection: Connection) -> None:
+def take_writer_lock(connection: Connection) -> None:
+    """Wait until nobody else writes to this database on PostgreSQL, and let nobody until the transaction ends."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from meridian.adapters.store_sql.dialects import keep_private
+from meridian.adapters.store_sql.dialects import keep_private, take_writer_lock
 from meridian.adapters.store_sql.schema import open_engine, require_known, revision_of
 
 
@@ -23,6 +23,9 @@ async def upgrade(url: str) -> None:
     """Bring the database to this release's schema. Raises: SchemaError."""
 
     def run(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            # A change of a process that serves meanwhile has locks of tables, and asks for those that a migration has.
+            take_writer_lock(connection)
         require_known(revision_of(connection))
         made = config()
         made.attributes["connection"] = connection
