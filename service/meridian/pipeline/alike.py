@@ -19,17 +19,20 @@ from meridian.errors import ValidationException
 
 def asked_by(call: Call) -> bytes | None:
     """What the call asks for: its whole request without the payload, and the key that a ciphertext names. None where the payload is
-    absent, as its absence may be a fault."""
+    absent, as its absence may be a fault; or shorter than a ciphertext's name, which would not tell where the request ends."""
     request, field = call.request, payload_fields()[call.rpc.name]
     if not field:
         return request.SerializeToString(deterministic=True)
     if not request.HasField(field):
         return None
     payload: bytes = getattr(request, field)
+    named = payload[:NAMED_BYTES] if call.rpc.ciphertext_key_field else b""
+    if call.rpc.ciphertext_key_field and len(named) < NAMED_BYTES:
+        return None
     request.ClearField(field)
     asked = request.SerializeToString(deterministic=True)
     setattr(request, field, payload)
-    return asked + payload[:NAMED_BYTES] if call.rpc.ciphertext_key_field else asked
+    return asked + named
 
 
 class Turn:

@@ -13,9 +13,10 @@ from meridian.call import Call, Evidence
 from meridian.contract.batches import item_rpcs, payload_fields
 from meridian.contract.catalog import Rpc, is_map
 from meridian.contract.fields import descriptor_of
-from meridian.domain.ciphertext_blob import OVERHEAD_BYTES, SUITE_OWN_MATERIAL, header_prefix
+from meridian.domain.ciphertext_blob import NAMED_BYTES, OVERHEAD_BYTES, SUITE_OWN_MATERIAL, header_prefix
 from meridian.domain.policy_decision import PolicyDecision
 from meridian.errors import InvalidCiphertextException, ValidationException
+from meridian.kms.v1.types_pb2 import ENCRYPTION_ALGORITHM_SPEC_RSAES_OAEP_SHA_256
 from meridian.pipeline.alike import Turn, asked_by
 
 ITEMS: dict[str, Rpc] = {rpc.name: rpc for rpc in item_rpcs().values()}
@@ -79,6 +80,18 @@ def test_ciphertexts_of_two_keys_are_two_questions(name: str) -> None:
     rpc = ITEMS[name]
     blobs = [ciphertext(), ciphertext(b"1" * 16), ciphertext(multi_region=True), b"x" * 24]
     assert len({asked_by(call_of(rpc, blob)) for blob in blobs}) == len(blobs)
+
+
+def test_a_short_ciphertext_is_no_question_that_another_field_could_ask() -> None:
+    rpc, rsa = ITEMS["Decrypt"], ENCRYPTION_ALGORITHM_SPEC_RSAES_OAEP_SHA_256
+    dry = rpc.request_class(dry_run=True).SerializeToString()
+    whole, short = call_of(rpc, dry + b"x" * 254), call_of(rpc, b"x" * (NAMED_BYTES - len(dry)))
+    for call in (whole, short):
+        request: Any = call.request
+        request.key_id, request.encryption_algorithm = "k", rsa
+    changed(short.request, descriptor_of(rpc.request_class).fields_by_name["dry_run"])
+    assert asked_by(whole) is not None
+    assert asked_by(short) is None
 
 
 def test_a_payload_that_is_absent_is_no_question() -> None:
