@@ -92,7 +92,7 @@ class Batches:
             async with asyncio.TaskGroup() as group:
                 await self._begin(batch.caller.account, items, group)
                 await records.complete()
-                await self._close_made(items)
+                group.create_task(self._close_made(items))  # beside the items that wait outside: a cut ends them all
         except asyncio.CancelledError:
             cut = batch.why_cut()
             await self._close_made(items)  # what they did is done

@@ -55,6 +55,8 @@ class Log:
         """What happens while an item is worked on."""
         self.fault: KmsError | None = None
         """What the log answers."""
+        self.disk: asyncio.Event | None = None
+        """What the log waits for."""
 
     async def walk(self, call: Call) -> Any:
         assert call.item is not None or not served_rpcs()[call.rpc.name].requires
@@ -84,7 +86,10 @@ class Log:
 
     async def close(self, items: Sequence[tuple[Call, dict[str, Any]]]) -> KmsError | None:
         self.written.append([record["index"] for _, record in items])
-        await asyncio.sleep(0)
+        try:
+            await (asyncio.sleep(0) if self.disk is None else self.disk.wait())
+        except asyncio.CancelledError:
+            return CUTS[items[0][0].why_cut()]()
         return self.fault
 
 

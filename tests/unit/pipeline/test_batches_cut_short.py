@@ -15,6 +15,8 @@ from meridian.domain.held_refusals import PROMPT_MAX, SPREAD
 from meridian.errors import CUTS, Cut, KmsError, ThrottlingException, ValidationException
 from meridian.pipeline.batch_turns import BATCHES_MAX, ITEMS_PER_TURN
 
+ENDED_SECONDS = 2.0
+
 
 @pytest.mark.parametrize("why", [Cut.SERVICE_BOUND, Cut.SERVICE_ENDS])
 def test_what_the_service_cuts_is_answered_with_what_is_done(why: Cut) -> None:
@@ -50,6 +52,23 @@ def test_what_nobody_waits_for_is_not_begun_and_all_of_it_is_counted(why: Cut) -
         assert stage.outcomes("Encrypt", CUTS[why]().code) == MOST - begun
         assert stage.outcomes("EncryptBatch", CUTS[why]().code) == 1
         assert sum(map(len, stage.log.written)) == begun, "what was done has its record"
+
+    on_stage(story)
+
+
+@pytest.mark.parametrize("why", [Cut.SERVICE_BOUND, Cut.SERVICE_ENDS, Cut.CALLER_DEADLINE])
+def test_a_cut_while_records_are_written_ends_what_waits_outside(why: Cut) -> None:
+    async def story(stage: Stage) -> None:
+        stage.log.slow["outside"] = asyncio.Event()
+        stage.log.disk = asyncio.Event()
+        call = batch_call("Encrypt", named("a", "outside"))
+        call.why_cut = lambda: why
+        task = stage.begin(call)
+        await reached(lambda: stage.log.written == [[0]])
+        task.cancel()
+        ended, _ = await asyncio.wait([task], timeout=ENDED_SECONDS)
+        assert ended, "the batch waits for a key store although its time is over"
+        assert stage.working(GateName.OUTSIDE) == 0
 
     on_stage(story)
 
