@@ -100,7 +100,7 @@ class AsyncioCalls:
         timeout: float | None,
         caller_request_id: str | None,
     ) -> list[Any]:
-        batching = Batching(method, items, timeout)
+        batching = Batching(method, items, timeout, self._budget)
         while (chunk := batching.next_chunk()) is not None:
             await asyncio.sleep(chunk.pause)
             if self._is_closed:

@@ -97,7 +97,7 @@ class BlockingCalls:
         timeout: float | None,
         caller_request_id: str | None,
     ) -> list[Any]:
-        batching = Batching(method, items, timeout)
+        batching = Batching(method, items, timeout, self._budget)
         while (chunk := batching.next_chunk()) is not None:
             time.sleep(chunk.pause)
             if self._is_closed:

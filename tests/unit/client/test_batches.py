@@ -1,4 +1,4 @@
-"""How the client makes messages of many items, puts the answers together, and sends again what was throttled."""
+"""How the client makes messages of many items, puts the answers together, and sends again what was throttled or failed for now."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.unit.client.answers import PlainEndpoint
 
 from meridian.client import AsyncClient, Client, errors
 from meridian.client.batches import AGAIN_SECONDS
+from meridian.client.connection import READ_ATTEMPTS_MAX
 from meridian.client.errors import KmsServiceError
 from meridian.client.fields import EncryptFields
 from meridian.client.statuses import DOMAIN
@@ -174,6 +175,32 @@ def test_other_refusals_are_not_sent_again(serve: Serve) -> None:
         (outcome,) = client.encrypt_batch(items(1))
     assert isinstance(outcome, errors.AccessDeniedException)
     assert (outcome.code, outcome.message, outcome.request_id) == ("AccessDeniedException", "no", "r")
+    assert len(server.messages) == 1
+
+
+@pytest.mark.parametrize("code", ["KMSInternalException", "DependencyTimeoutException"])
+def test_items_that_a_region_failed_for_now_are_sent_again_alone(serve: Serve, code: str) -> None:
+    server, endpoint = serve(lambda number, place, item: refusal(code, None) if number < 4 and place % 2 else good(number, place, item))
+    with Client(endpoint) as client:
+        outcomes = client.encrypt_batch(items(6), timeout=20)
+    assert shown(outcomes) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+    assert [len(each) for each in server.messages[:2]] == [6, 3]
+
+
+def test_an_item_that_goes_on_failing_is_sent_as_often_as_a_call(serve: Serve) -> None:
+    server, endpoint = serve(lambda number, place, item: good(number, place, item) if place else refusal("KMSInternalException", None))
+    with Client(endpoint) as client:
+        outcomes = shown(client.encrypt_batch(items(1), timeout=20))
+    assert outcomes == ["KMSInternalException"]
+    assert len(server.messages) == READ_ATTEMPTS_MAX
+
+
+def test_where_most_batches_fail_their_items_are_sent_once(serve: Serve) -> None:
+    server, endpoint = serve(lambda *_: refusal("KMSInternalException", None))
+    with Client(endpoint) as client:
+        while client._budget.failed():
+            pass
+        assert shown(client.encrypt_batch(items(2), timeout=20)) == ["KMSInternalException"] * 2
     assert len(server.messages) == 1
 
 
