@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
+from tests.faults.test_upgrade_under_load import EARLIER
 
 from meridian.adapters.store_sql.dialects import async_url
 from meridian.adapters.store_sql.migrate import config
@@ -25,6 +28,16 @@ def test_the_release_names_every_migration_and_there_is_one_head() -> None:
     scripts = ScriptDirectory.from_config(config())
     assert len(scripts.get_heads()) == 1
     assert [script.revision for script in scripts.walk_revisions()][::-1] == list(REVISIONS)
+
+
+def test_the_drill_of_an_upgrade_begins_at_the_last_schema() -> None:
+    """Whoever adds a migration names there the commit before it."""
+    place = f"{EARLIER}:service/meridian/adapters/store_sql/schema.py"
+    shown = subprocess.run(["git", "show", place], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    if shown.returncode != 0:
+        pytest.skip("this copy of the repository has no history, and with it no earlier release")
+    (known,) = re.findall(r"^REVISIONS: Final = (\(.*\))$", shown.stdout, re.MULTILINE)
+    assert tuple(re.findall(r"[0-9]+", known)) == REVISIONS[:-1]
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index")
