@@ -36,7 +36,7 @@ def _configure(*added: Processor) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),  # a line and its end at once: several processes write to one place
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_of_libraries(*added))

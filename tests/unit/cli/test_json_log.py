@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 
@@ -35,3 +36,22 @@ def test_every_line_is_json() -> None:
     assert [line.get("logger") for line in lines[1:]] == ["library", "asyncio"]
     assert (lines[2]["fault"], lines[2]["place"].partition(" ")[2]) == ("ValueError", "in fails")
     assert "of a task" not in ran.stderr, "the text of a fault may show what was sent"
+
+
+LINES = """
+from meridian.cli.json_log import log_with_name
+from meridian.log import structlog
+log_with_name("replica-1-1")
+for number in range(5):
+    structlog.get_logger("a").info("said", number=number)
+"""
+
+
+def test_a_line_is_one_write_so_that_those_of_other_processes_come_before_or_after_it() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        subprocess.run([sys.executable, "-c", LINES], stderr=theirs.fileno(), timeout=60, check=True)
+        ours.setblocking(False)
+        written = [ours.recv(65_536) for _ in range(5)]
+    assert [json.loads(each)["number"] for each in written] == list(range(5))
+    assert all(each.endswith(b"}\n") for each in written)
