@@ -32,11 +32,8 @@ def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment
     """Two Regions that serve for the whole session. Tests share them and leave them running. Failed authentications are not delayed:
     the tests of every operation make hundreds of them, all from one address; and they make more key stores than an account may have."""
     deployment = Deployment(tmp_path_factory.mktemp("regions"), [HOME, AWAY], settings_added=SHARED).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture(scope="session", params=["grpcio", pytest.param("envoy", marks=pytest.mark.deep)])
@@ -47,11 +44,8 @@ def regions_of_a_front(request: pytest.FixtureRequest, tmp_path_factory: pytest.
         return
     added = f'front.kind = "{request.param}"\n{SHARED}'
     deployment = Deployment(tmp_path_factory.mktemp("front"), [HOME, AWAY], settings_added=added).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +53,8 @@ def short_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """Two Regions that serve for the whole session, where a day of windows and periods lasts 50 ms."""
     added = "limits.day_seconds = 0.05\nlimits.rotation_conflict_seconds = 0.0\n"
     deployment = Deployment(tmp_path_factory.mktemp("short"), [HOME, AWAY], settings_added=added).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture

@@ -130,6 +130,15 @@ class Deployment:
         process = self.processes.pop(region)
         return process.wait(timeout=seconds)
 
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[Deployment]:
+        """All its Regions, started, and stopped at the end."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.stop_all()
+
     def stop_all(self) -> None:
         """End every Region's process, all at once, and whatever state it is in."""
         ending = list(self.processes.values())

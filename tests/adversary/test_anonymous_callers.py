@@ -29,11 +29,8 @@ FLOOD = 150
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """One Region with every limit as it comes."""
     deployment = Deployment(tmp_path_factory.mktemp("flooded"), [HOME]).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def told(region: Deployment) -> list[dict[str, Any]]:

@@ -132,11 +132,8 @@ def quiet_region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploymen
     """A Region that nobody else calls; failed authentications are not delayed, so that many can be counted."""
     added = "limits.failed_authentications_per_minute = 0\n"
     deployment = Deployment(tmp_path_factory.mktemp("anonymous"), [HOME], settings_added=added).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def cpu_seconds(deployment: Deployment) -> float:

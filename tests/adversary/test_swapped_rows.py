@@ -21,11 +21,8 @@ ACCOUNT = "111122223333"
 @pytest.fixture
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path_factory.mktemp("swapped"), [HOME]).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def changed(region: Deployment, keys: list[str], *statements: tuple[str, tuple[Any, ...]]) -> None:

@@ -31,11 +31,8 @@ BUILD_SECONDS = 400
 @pytest.fixture(scope="module", params=["grpcio", "envoy"])
 def region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path_factory.mktemp(request.param), [HOME], f'front.kind = "{request.param}"\n').prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture(scope="session")

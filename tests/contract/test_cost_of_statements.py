@@ -37,46 +37,26 @@ START = ("", "")
 Use = Callable[[UnitOfWork], Awaitable[Any]]
 
 
-async def _update_key(uow: UnitOfWork) -> None:
-    key = await uow.keys.find(ACCOUNT, ONE)
-    assert key is not None
-    await uow.keys.update(key)
+Act = Callable[[UnitOfWork, Any], Awaitable[Any]]
 
 
-async def _delete_key(uow: UnitOfWork) -> None:
-    key = await uow.keys.find(ACCOUNT, ONE)
-    assert key is not None
-    await uow.keys.delete(key)
+def of_found(find: Use, act: Act) -> Use:
+    """What is done with a row once it is found."""
+
+    async def use(uow: UnitOfWork) -> None:
+        row = await find(uow)
+        assert row is not None
+        await act(uow, row)
+
+    return use
 
 
-async def _delete_grant(uow: UnitOfWork) -> None:
-    grant = await uow.grants.find(f"{8:064x}")
-    assert grant is not None
-    await uow.grants.delete(grant)
+def _key(uow: UnitOfWork) -> Awaitable[Any]:
+    return uow.keys.find(ACCOUNT, ONE)
 
 
-async def _update_set(uow: UnitOfWork) -> None:
-    row = await uow.key_sets.find(ACCOUNT, ONE)
-    assert row is not None
-    await uow.key_sets.update(row)
-
-
-async def _update_store(uow: UnitOfWork) -> None:
-    row = await uow.key_stores.find(ACCOUNT, ONE)
-    assert row is not None
-    await uow.key_stores.update(row)
-
-
-async def _update_secret(uow: UnitOfWork) -> None:
-    row = await uow.keyring.find_secret("key-store-credential", ACCOUNT, ONE)
-    assert row is not None
-    await uow.keyring.update_secret(replace(row, row_version=2))
-
-
-async def _put_answer(uow: UnitOfWork) -> None:
-    row = await uow.answers.find(ACCOUNT, "p1", ONE, now=NOW)
-    assert row is not None
-    await uow.answers.put(row, keep=MANY + 1)
+def _secret(uow: UnitOfWork) -> Awaitable[Any]:
+    return uow.keyring.find_secret("key-store-credential", ACCOUNT, ONE)
 
 
 USES: dict[str, Use] = {
@@ -86,7 +66,9 @@ USES: dict[str, Use] = {
     "aliases.point": lambda uow: uow.aliases.point(ACCOUNT, "alias/7", ONE, now=NOW),
     "aliases.delete": lambda uow: uow.aliases.delete(ACCOUNT, "alias/7"),
     "answers.find": lambda uow: uow.answers.find(ACCOUNT, "p1", ONE, now=NOW),
-    "answers.put": _put_answer,
+    "answers.put": of_found(
+        lambda uow: uow.answers.find(ACCOUNT, "p1", ONE, now=NOW), lambda uow, row: uow.answers.put(row, keep=MANY + 1)
+    ),
     "answers.withdraw": lambda uow: uow.answers.withdraw(ACCOUNT, "p1", ONE, request_id=""),
     "answers.prune": lambda uow: uow.answers.prune(now=NOW, limit=LISTED),
     "audit_streams.uses_stored": lambda uow: uow.audit_streams.uses_stored(limit=LISTED),
@@ -97,7 +79,7 @@ USES: dict[str, Use] = {
     "grants.list": lambda uow: uow.grants.list(ACCOUNT, ONE, grantee="", grant_id="", after="", limit=LISTED),
     "grants.list_retirable": lambda uow: uow.grants.list_retirable("retiring-7", after="", limit=LISTED),
     "grants.count": lambda uow: uow.grants.count(ACCOUNT, ONE),
-    "grants.delete": _delete_grant,
+    "grants.delete": of_found(lambda uow: uow.grants.find(f"{8:064x}"), lambda uow, grant: uow.grants.delete(grant)),
     "import_keys.find": lambda uow: uow.import_keys.find(f"{8:032x}"),
     "import_keys.take_try": lambda uow: uow.import_keys.take_try(f"{8:032x}", tries_max=3),
     "import_keys.give_back_try": lambda uow: uow.import_keys.give_back_try(f"{8:032x}"),
@@ -108,13 +90,13 @@ USES: dict[str, Use] = {
     "inbox.prune": lambda uow: uow.inbox.prune(before=EARLIER, limit=LISTED),
     "inbox.learn_incarnation": lambda uow: uow.inbox.learn_incarnation(OTHER, 2),
     "key_sets.find": lambda uow: uow.key_sets.find(ACCOUNT, ONE),
-    "key_sets.update": _update_set,
+    "key_sets.update": of_found(lambda uow: uow.key_sets.find(ACCOUNT, ONE), lambda uow, row: uow.key_sets.update(row)),
     "key_sets.list_reserved": lambda uow: uow.key_sets.list_reserved(prepared_by=OTHER, before=LATER, limit=LISTED),
     "key_sets.count_reserved": lambda uow: uow.key_sets.count_reserved(ACCOUNT, prepared_by=OTHER, most=LISTED),
     "key_sets.list_members": lambda uow: uow.key_sets.list_members(after=START, limit=LISTED),
     "key_sets.list_members unsettled": lambda uow: uow.key_sets.list_members(after=START, limit=LISTED, unsettled=True),
     "key_stores.find": lambda uow: uow.key_stores.find(ACCOUNT, ONE),
-    "key_stores.update": _update_store,
+    "key_stores.update": of_found(lambda uow: uow.key_stores.find(ACCOUNT, ONE), lambda uow, row: uow.key_stores.update(row)),
     "key_stores.delete": lambda uow: uow.key_stores.delete(ACCOUNT, ONE),
     "key_stores.list": lambda uow: uow.key_stores.list(ACCOUNT, after="", limit=LISTED),
     "key_stores.list_in": lambda uow: uow.key_stores.list_in({ConnectionState.CONNECTED}, after=START, limit=LISTED),
@@ -123,7 +105,7 @@ USES: dict[str, Use] = {
     "keyring.secrets": lambda uow: uow.keyring.secrets("audit-key"),
     "keyring.find_secret": lambda uow: uow.keyring.find_secret("key-store-credential", ACCOUNT, ONE),
     "keyring.secret_names": lambda uow: uow.keyring.secret_names(["audit-key", "transport-key"]),
-    "keyring.update_secret": _update_secret,
+    "keyring.update_secret": of_found(_secret, lambda uow, row: uow.keyring.update_secret(replace(row, row_version=2))),
     "keyring.delete_secret": lambda uow: uow.keyring.delete_secret("key-store-credential", ACCOUNT, ONE),
     "keyring.keys_wrapped_otherwise": lambda uow: uow.keyring.keys_wrapped_otherwise(KEK, after=FIRST_WRAPPED, limit=LISTED),
     "keyring.keys_wrapped_otherwise, all": lambda uow: uow.keyring.keys_wrapped_otherwise(KEK + 1, after=FIRST_WRAPPED, limit=LISTED),
@@ -133,8 +115,8 @@ USES: dict[str, Use] = {
     "keys.find": lambda uow: uow.keys.find(ACCOUNT, ONE),
     "keys.locate": lambda uow: uow.keys.locate(ACCOUNT, ONE),
     "keys.locate_number": lambda uow: uow.keys.locate_number(bytes.fromhex(ONE.replace("-", "")), multi_region=False),
-    "keys.update": _update_key,
-    "keys.delete": _delete_key,
+    "keys.update": of_found(_key, lambda uow, key: uow.keys.update(key)),
+    "keys.delete": of_found(_key, lambda uow, key: uow.keys.delete(key)),
     "keys.list_ids": lambda uow: uow.keys.list_ids(ACCOUNT, after=ONE, limit=LISTED),
     "keys.find_in_store": lambda uow: uow.keys.find_in_store(ACCOUNT, "cks-1", None),
     "keys.list_due": lambda uow: uow.keys.list_due(now=NOW, after=START, limit=LISTED),

@@ -13,9 +13,10 @@ from alembic import command
 from sqlalchemy import Connection
 from tests.databases import new_database
 
+from meridian.adapters.store_sql import migrate
 from meridian.adapters.store_sql.dialects import READ_SECONDS, WRITER_LOCK
 from meridian.adapters.store_sql.migrate import config, upgrade
-from meridian.adapters.store_sql.schema import HEAD, REVISIONS, current, open_engine
+from meridian.adapters.store_sql.schema import HEAD, REVISIONS, SchemaError, current, open_engine
 
 WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.05
@@ -56,6 +57,19 @@ async def until_it_waits(connection: Any) -> None:
     waits = f"SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND database = ({here}))"  # noqa: S608 - no value in it
     while not await connection.fetchval(waits):
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def test_a_migration_that_never_has_its_turn_says_what_to_look_for(postgresql_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "TRIES_MAX", 2)
+
+    async def story() -> str:
+        url = await made_before(postgresql_server)
+        async with writing(url):
+            with pytest.raises(SchemaError, match="look in pg_stat_activity, and try again"):
+                await upgrade(url)
+        return await current(url)
+
+    assert asyncio.run(asyncio.wait_for(story(), WAIT_SECONDS)) == REVISIONS[-2], "nothing has changed"
 
 
 @pytest.mark.parametrize(("first", "second"), WRITTEN)

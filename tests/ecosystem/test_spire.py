@@ -35,11 +35,8 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Each SPIRE has one of its own: it looks at every key and alias of its account."""
     deployment = Deployment(tmp_path_factory.mktemp("spire"), [HOME]).prepare()
     believe(deployment, IDP, added=ROLES)
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture

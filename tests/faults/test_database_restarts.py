@@ -51,11 +51,8 @@ def regions(tmp_path: Path, server: Any) -> Iterator[Deployment]:
     lines = settings.read_text().splitlines()
     settings.write_text("\n".join(f'database = "{url}"' if line.startswith("database") else line for line in lines))
     asyncio.run(initialise(load_settings(settings)))
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def restart(server: Any) -> None:

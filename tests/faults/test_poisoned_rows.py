@@ -24,11 +24,8 @@ HEALTHY = 20
 @pytest.fixture
 def region(tmp_path: Path) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path, [HOME], settings_added=SHORT).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def change(region: Deployment, statement: str, *values: object) -> None:

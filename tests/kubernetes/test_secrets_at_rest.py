@@ -30,11 +30,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def regions(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Two Regions of this file's own: its tests stop them, and leave them running."""
     deployment = Deployment(tmp_path_factory.mktemp("own"), [HOME, AWAY]).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture(autouse=True)

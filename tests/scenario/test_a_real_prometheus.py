@@ -70,11 +70,8 @@ def regions(tmp_path_factory: pytest.TempPathFactory, receiver: Collector) -> It
         text = place.settings.read_text()
         assert "[audit]\n" in text
         place.settings.write_text(text.replace("[audit]\n", f'[audit]\notlp.endpoint = "{receiver.url}"\n'))
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture(scope="module")

@@ -36,11 +36,8 @@ def region(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> 
     settings.write_text("\n".join(f'database = "{url}"' if line.startswith("database") else line for line in lines))
     shutil.rmtree(deployment.place(HOME).folder / "audit", ignore_errors=True)
     asyncio.run(initialise(load_settings(settings)))
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def meridian(region: Deployment, *words: str, code: int = OK, path: str = str(PROGRAMS)) -> str:

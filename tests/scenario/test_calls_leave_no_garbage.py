@@ -24,11 +24,8 @@ collector comes after 10,000. Twenty-eight of each call, and sixty of one that w
 @pytest.fixture(scope="module", params=[pytest.param("grpcio", marks=pytest.mark.deep), "envoy"])
 def region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path_factory.mktemp("garbage"), [HOME], settings_added=f'front.kind = "{request.param}"\n').prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def collected(region: Deployment) -> float:

@@ -106,11 +106,8 @@ def regions(tmp_path_factory: pytest.TempPathFactory, receiver: Collector, spans
         text = text.replace("[audit]\n", f'[audit]\notlp.endpoint = "{receiver.url}"\n')
         shown = 'attributes = ["account", "principal", "key", "alias"]'
         place.settings.write_text(f'{text}\n[tracing]\nendpoint = "{spans.url}"\n{shown}\n')
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture(scope="module")

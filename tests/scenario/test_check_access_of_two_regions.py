@@ -35,11 +35,8 @@ def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     shutil.copytree(deployment.root / "policies", own)
     (own / "own.cedar").write_text(NO_REPLICAS)
     _set_policies(deployment.place(AWAY).settings, deployment.root / "policies", own)
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def _set_policies(settings: Path, old: Path, new: Path) -> None:

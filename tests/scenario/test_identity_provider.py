@@ -103,11 +103,8 @@ def region(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iter
         f'[[roles.trusted]]\nissuer = "{provider.issuer}"\nclaims.sub = "build-robot"\n'
     )
     write_private(path, f"{path.read_text()}{added}".encode())
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def outcome(region: Deployment, token: str) -> str:

@@ -50,11 +50,8 @@ def region(token: Token, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     deployment = Deployment(tmp_path_factory.mktemp("deployment"), [HOME], DAYS).prepare()
     path = deployment.place(HOME).settings
     path.write_text(path.read_text() + tables)
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture

@@ -41,11 +41,8 @@ def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     for region, added in SETTINGS.items():
         settings = deployment.place(region).settings
         settings.write_text(added + settings.read_text())
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def outcomes(regions: Deployment, region: str, call: Callable[[Client], Any]) -> set[str]:

@@ -28,11 +28,8 @@ PRIMARY, REPLICA = t.MULTI_REGION_KEY_TYPE_PRIMARY, t.MULTI_REGION_KEY_TYPE_REPL
 def three_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     added = "limits.compare_seconds = 0.5\n"
     deployment = Deployment(tmp_path_factory.mktemp("three"), [HOME, AWAY, THIRD], settings_added=added).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def operate(deployment: Deployment, region: str, *words: str, code: int = 0) -> str:

@@ -55,11 +55,8 @@ def region(token: Token, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         f'{path.read_text()}[key_store_tokens.{CLUSTER}]\nmodule = "{token.module}"\ntoken = "{token.label}"\n'
         f'account = "111122223333"\ntrust_anchor = "{deployment.root}/anchor.pem"\n'
     )
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def new(kind: KeyStoreType) -> dict[str, Any]:

@@ -32,11 +32,8 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path_factory.mktemp("slow"), [HOME]).prepare()
     settings = deployment.place(HOME).settings
     settings.write_text(re.sub(rf"^({'|'.join(CLASSES)}) = 0$", rf"\1 = {SLOW}", settings.read_text(), flags=re.M))
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def keys(client: Client) -> dict[str, str]:

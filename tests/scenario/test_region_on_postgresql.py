@@ -26,11 +26,8 @@ def regions(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) ->
     fingerprint = asyncio.run(initialise(load_settings(settings)))
     line = next(line for line in before.splitlines() if line.startswith("transport_fingerprint"))
     deployment.place(HOME).settings.write_text(before.replace(line, f'transport_fingerprint = "{fingerprint}"'))
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def test_a_key_is_replicated_to_it_and_survives_its_restart(regions: Deployment) -> None:

@@ -62,11 +62,8 @@ def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
             assert before in text
             text = text.replace(before, after)
         settings.write_text(added + text)
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def tag(client: Client, folder: Path) -> None:

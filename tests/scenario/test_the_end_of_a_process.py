@@ -26,11 +26,8 @@ def pausing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     none = "limits.drain_pause_seconds = 0\n"
     assert none in settings.read_text()
     settings.write_text(settings.read_text().replace(none, f"limits.drain_pause_seconds = {PAUSE}\n"))
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def readiness(deployment: Deployment) -> int:

@@ -43,11 +43,8 @@ def region(tmp_path_factory: pytest.TempPathFactory, server: ApiServer) -> Itera
         'account = "111122223333"\nname = "{name}"\ngroups = ["key-users"]\n'
     )
     write_private(path, (path.read_text() + added).encode())
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def test_a_pod_calls_until_it_is_deleted(region: Deployment, server: ApiServer) -> None:

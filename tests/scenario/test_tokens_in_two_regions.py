@@ -37,11 +37,8 @@ def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     write_private(
         path, path.read_bytes().replace(b'name = "{user}"\ngroups = ["key-users"]', b'name = "{user}"\ngroups = ["key-administrators"]')
     )
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def by(regions: Deployment, token: str) -> Client:

@@ -48,11 +48,8 @@ def traced(tmp_path_factory: pytest.TempPathFactory, receiver: TraceCollector) -
         settings = deployment.place(region).settings
         table = f'\n[tracing]\nendpoint = "{receiver.url}"\nheaders_file = "{headers}"\n{added}\n'
         settings.write_text(settings.read_text() + table)
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 def called(region: Deployment, rpc: Rpc, metadata: tuple[tuple[str, str | bytes], ...], **fields: Any) -> Any:

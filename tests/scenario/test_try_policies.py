@@ -35,11 +35,8 @@ class Tried:
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """One that nobody else calls: how many calls are recorded counts."""
     deployment = Deployment(tmp_path_factory.mktemp("tried"), [HOME]).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 @pytest.fixture(scope="module")

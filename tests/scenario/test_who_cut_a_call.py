@@ -35,11 +35,8 @@ def region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A Region that gives no call more than a moment."""
     added = f'front.kind = "{request.param}"\nlimits.deadline_seconds_max = {BOUND}\n'
     deployment = Deployment(tmp_path_factory.mktemp("cut"), [HOME], settings_added=added).prepare()
-    try:
-        deployment.start()
+    with deployment.serving():
         yield deployment
-    finally:
-        deployment.stop_all()
 
 
 Provoke = Callable[[Deployment], str]

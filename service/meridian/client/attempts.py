@@ -10,7 +10,7 @@ from meridian.client.connection import Endpoint
 from meridian.client.method import Method
 from meridian.client.retry_budget import RetryBudget
 from meridian.client.service_error import KmsServiceError
-from meridian.client.statuses import CANCELLED, THROTTLED, UNREACHABLE
+from meridian.client.statuses import CANCELLED, THROTTLED, TIME_IS_OVER, UNREACHABLE
 from meridian.contract.call_times import SECONDS_MAX
 from meridian.contract.caller_request_id import CALLER_REQUEST_ID
 from meridian.contract.client_token import CLIENT_TOKEN
@@ -24,9 +24,15 @@ NOTHING_KNOWN: Final = frozenset({UNREACHABLE, CANCELLED})
 told to go away."""
 FAILED_FOR_NOW: Final = frozenset({"KMSInternalException", "DependencyTimeoutException"})
 """What a Region answers whose own parts failed it. Source: AWS KMS, common errors: "you can retry the request", as the SDKs of AWS do."""
-TIME_IS_OVER: Final = frozenset({"DEADLINE_EXCEEDED"})
 FAILED_READ: Final = frozenset({"KMSInternalException"})
 """Of what changes nothing; gRPC knows the others by the status UNAVAILABLE, and sends them again itself."""
+AGAIN: Final = {
+    (True, True): NOTHING_KNOWN | FAILED_FOR_NOW,
+    (True, False): NOTHING_KNOWN,
+    (False, True): FAILED_READ,
+    (False, False): frozenset[str](),
+}
+"""THE table: after which ends a call is sent again soon, by whether it changes something, and whether the endpoint repeats refusals."""
 
 
 def require_seconds(timeout: float | None) -> None:
@@ -64,8 +70,7 @@ class Attempts:
             self.metadata += ((CLIENT_TOKEN, client_token or os.urandom(16).hex()),)
         self._tries_left = ATTEMPTS_MAX
         self._repeats_refusals = endpoint.repeats_refusals
-        failed = FAILED_FOR_NOW if method.takes_token else FAILED_READ
-        self._again = (NOTHING_KNOWN if method.takes_token else frozenset()) | (failed if self._repeats_refusals else frozenset())
+        self._again = AGAIN[method.takes_token, self._repeats_refusals]
         self._answered: KmsServiceError | None = None
         self._pause = BACKOFF_SECONDS
         self._until = time.monotonic() + (timeout or method.seconds)
@@ -86,7 +91,7 @@ class Attempts:
 
     def told(self, error: KmsServiceError) -> KmsServiceError:
         """What the caller hears after this last error: where the time has passed, why the Region failed the try before."""
-        return self._answered or error if error.code in TIME_IS_OVER else error
+        return self._answered or error if error.code == TIME_IS_OVER else error
 
     def _next_pause(self) -> float:
         pause, self._pause = self._pause, min(2 * self._pause, THROTTLED_PAUSE_SECONDS_MAX)

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from meridian.client.attempts import FAILED_FOR_NOW, require_seconds
-from meridian.client.connection import READ_ATTEMPTS_MAX
+from meridian.client.attempts import ATTEMPTS_MAX, FAILED_FOR_NOW, require_seconds
 from meridian.client.method import Method
 from meridian.client.methods import BATCH_BYTES_MAX, BATCHES
 from meridian.client.retry_budget import RetryBudget
@@ -87,7 +86,7 @@ class Batching:
 
     def answered(self, chunk: Chunk, answer: Any) -> None:
         """Keep what the Region answers to each item. What it throttles is sent again where there is time, and what it failed for now as
-        often as gRPC sends a call: the message itself was answered, so that gRPC does not."""
+        often as a call: the message itself was answered, so that nobody else does."""
         failed = []
         for number, item in zip(chunk.numbers, answer.items, strict=True):
             outcome = error_of_status(item.error) if item.WhichOneof("outcome") == "error" else item.answer
@@ -97,7 +96,7 @@ class Batching:
         self._failures.update(failed)
         if failed and self._budget.failed():
             for number in failed:
-                if self._failures[number] < READ_ATTEMPTS_MAX:
+                if self._failures[number] < ATTEMPTS_MAX:
                     self._send_again(number, 2 * self._pause)
 
     def failed(self, chunk: Chunk, error: KmsServiceError) -> None:

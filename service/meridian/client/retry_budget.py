@@ -28,5 +28,6 @@ class RetryBudget:
 
     def succeeded(self) -> None:
         """Count a call that was answered."""
-        with self._lock:
-            self._tokens = min(float(TOKENS_MAX), self._tokens + TOKENS_FOR_A_SUCCESS)
+        if self._tokens < TOKENS_MAX:  # as a rule it is full, and nothing is to do
+            with self._lock:
+                self._tokens = min(float(TOKENS_MAX), self._tokens + TOKENS_FOR_A_SUCCESS)

@@ -15,6 +15,7 @@ from meridian.client.service_error import KmsServiceError, TransportError
 DOMAIN: Final = "kms.meridian"
 UNREACHABLE: Final = "EndpointConnectionError"
 CANCELLED: Final = "CANCELLED"
+TIME_IS_OVER: Final = "DEADLINE_EXCEEDED"
 THROTTLED: Final = "ThrottlingException"
 DETAILS: Final = "grpc-status-details-bin"
 """Trailing metadata with a whole google.rpc.Status. Source: gRPC, richer error model."""
@@ -54,7 +55,7 @@ def grpc_name(number: int) -> str:
 
 def passed_deadline() -> KmsServiceError:
     """The exception of what was not sent any more: its caller's time is over."""
-    return _error(grpc.StatusCode.DEADLINE_EXCEEDED.name, "Deadline Exceeded", _Told())
+    return _error(TIME_IS_OVER, "Deadline Exceeded", _Told())
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from tests.ports import free_port
 from tests.unit.client.answers import PlainEndpoint
 
 from meridian.client import AsyncClient, Client, errors
+from meridian.client.attempts import ATTEMPTS_MAX
 from meridian.client.batches import AGAIN_SECONDS
-from meridian.client.connection import READ_ATTEMPTS_MAX
 from meridian.client.errors import KmsServiceError
 from meridian.client.fields import EncryptFields
 from meridian.client.statuses import DOMAIN
@@ -192,7 +192,7 @@ def test_an_item_that_goes_on_failing_is_sent_as_often_as_a_call(serve: Serve) -
     with Client(endpoint) as client:
         outcomes = shown(client.encrypt_batch(items(1), timeout=20))
     assert outcomes == ["KMSInternalException"]
-    assert len(server.messages) == READ_ATTEMPTS_MAX
+    assert len(server.messages) == ATTEMPTS_MAX
 
 
 def test_where_most_batches_fail_their_items_are_sent_once(serve: Serve) -> None:

@@ -13,14 +13,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from meridian.adapters.store_sql.dialects import keep_private, take_writer_lock
-from meridian.adapters.store_sql.schema import open_engine, require_known, revision_of
+from meridian.adapters.store_sql.schema import SchemaError, open_engine, require_known, revision_of
 
 LOCK_MS: Final = 500
-"""How long a migration on PostgreSQL waits for those who read a table. Whoever comes after it waits as long, and has a second."""
+"""How long a migration on PostgreSQL waits for those who write, or who read a table. Whoever comes after it waits as long, and has a
+second."""
 HELD: Final = "55P03"
 PAUSE_SECONDS: Final = 1.0
 TRIES_MAX: Final = 100
-"""Then somebody reads for minutes, as a backup may."""
+HELD_FOR_LONG: Final = "others have used its tables without a break for minutes, as a backup may: look in pg_stat_activity, and try again"
 
 
 def config() -> Config:
@@ -39,8 +40,10 @@ async def upgrade(url: str) -> None:
             try:
                 await _upgrade(engine)
             except DBAPIError as fault:
-                if getattr(fault.orig, "sqlstate", "") != HELD or not tries_left:
+                if getattr(fault.orig, "sqlstate", "") != HELD:
                     raise
+                if not tries_left:
+                    raise SchemaError(HELD_FOR_LONG) from None
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
                 return
@@ -49,9 +52,9 @@ async def upgrade(url: str) -> None:
 async def _upgrade(engine: AsyncEngine) -> None:
     def run(connection: Connection) -> None:
         if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MS}"))
             # A change of a process that serves has locks of tables, and asks for those that a migration has.
             take_writer_lock(connection)
-            connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MS}"))
         require_known(revision_of(connection))
         made = config()
         made.attributes["connection"] = connection
