@@ -60,7 +60,7 @@ class GatheredItem:
 
     async def apart(self) -> None:
         try:
-            await asyncio.sleep(0)  # `walked_in_one_go` makes a task of what is left
+            await asyncio.sleep(0)  # `walk_in_one_go` makes a task of what is left
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if current is not None:
