@@ -20,6 +20,8 @@ import h2.exceptions
 from meridian.cli.region_place import HOST
 
 SECONDS = 20.0
+HAS_ENDED = ConnectionError, ssl.SSLEOFError
+"""What a connection under TLS raises whose other side has closed it, whichever it notices first."""
 
 
 @dataclass

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tests.http2 import HAS_ENDED
+
 MESSAGE_BYTES: Final = 250_000
 BATCH_BYTES: Final = 400_000
 DATA, HEADERS, RST, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
@@ -94,7 +96,13 @@ class UnfinishedCalls:
         self.began, self.ended, self.bytes, self.is_closed = 0, 0, 0, False
 
     def go_on(self) -> None:
-        """Hear what the server has said, and send what it takes now."""
+        """Hear what the server has said, and send what it takes now; `is_closed` once it has closed the connection."""
+        try:
+            self._go_on()
+        except HAS_ENDED:
+            self.is_closed = True
+
+    def _go_on(self) -> None:
         with contextlib.suppress(ssl.SSLWantReadError):
             arrived = self._socket.recv(262_144)
             self.is_closed = not arrived

@@ -47,6 +47,7 @@ def test_messages_that_never_end_fill_no_memory_and_stop_nobody(own_regions: Dep
                     each.go_on()
                 peak = max(peak, rss_mb(own_regions))
             assert len(served.result(timeout=120)) == 20
+        assert not any(each.is_closed for each in begun)
         sent = [(each.began, each.ended, each.bytes >> 20) for each in begun]
         assert sum(began for began, _, _ in sent) == CONNECTIONS * CALLS
         assert peak - before < GROWTH_MB_MAX, sent
