@@ -168,7 +168,7 @@ async def compare(servers: dict[str, Server], root: Path, options: argparse.Name
         answered = [region.server.encrypts() for region in regions]
         syncs = await rounds(list(subjects.values()), options, root, until)
         await check_answers(regions, subjects, answered)
-    return report.Found(subjects, options.calls, syncs, bench_machine.switch_microseconds())
+    return report.Found(subjects, options.calls, syncs, bench_machine.switch_microseconds(), bench_machine.interpreter())
 
 
 def stop(number: int, _: Any) -> None:

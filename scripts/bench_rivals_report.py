@@ -67,6 +67,8 @@ class Found:
     """Microseconds of a sync of one record in the folder of the audit log, for each round."""
     switch: float
     """Microseconds of a hand-over between two threads."""
+    interpreter: str
+    """What runs Meridian."""
 
 
 def tables(found: Found) -> Iterator[str]:
@@ -74,7 +76,7 @@ def tables(found: Found) -> Iterator[str]:
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     yield f"On {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores with a load of {load} (1, 5, 15 minutes), the bench's own among it:"
     yield f"{len(found.syncs)} rounds of {found.calls} calls. Handing a byte over to another thread took {found.switch:.1f} µs,"
-    yield f"a sync of one record {_whole(found.syncs)} µs.\n"
+    yield f"a sync of one record {_whole(found.syncs)} µs. Meridian ran in {found.interpreter}.\n"
     yield from _costs(found.subjects)
     yield from _ratios(found.subjects)
     yield from _waits(found)

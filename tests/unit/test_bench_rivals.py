@@ -25,7 +25,7 @@ def found(**costs: list[float]) -> report.Found:
         subject = Subject(name.replace("_", " "), 1, (CONNECTIONS,))
         subject.costs[CONNECTIONS] = values
         subjects[subject.name] = subject
-    return report.Found(subjects, 100, [500.0] * 3, 4.2)
+    return report.Found(subjects, 100, [500.0] * 3, 4.2, "Python 3")
 
 
 def test_a_bar_is_as_long_as_its_median_and_its_line_as_the_spread() -> None:
