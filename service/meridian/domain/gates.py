@@ -23,9 +23,9 @@ from meridian.domain.waiting_line import WaitingLine
 
 PATIENCE_SECONDS: Final = 0.1
 """How long the first may have waited before newcomers are refused."""
-LINE_SECONDS: Final = PATIENCE_SECONDS / 2
-"""As many wait, of what the loop makes alone, as it serves in this time: half of the patience, so that they are not old yet where it
-becomes half as fast meanwhile."""
+LINE_SECONDS: Final = PATIENCE_SECONDS / 5
+"""As many wait, of what the loop makes alone, as it serves in this time: a fifth of the patience, since a call that is let in has waited
+before this line as well, and waits after it, for its audit record. Longer makes nobody's work more."""
 RETRY_SECONDS: Final = 0.5
 """When a refused call may come again."""
 FEWER: Final = 0.7
@@ -88,7 +88,7 @@ class Pacing:
 
 EASY: Final = Pacing(late_seconds=0.025, working_least=16, line_seconds=inf)
 PACING: Final[dict[GateName, Pacing]] = {
-    GateName.SYMMETRIC: Pacing(late_seconds=0.005, working_least=8, line_seconds=LINE_SECONDS),
+    GateName.SYMMETRIC: Pacing(late_seconds=0.010, working_least=8, line_seconds=LINE_SECONDS),
     GateName.ASYMMETRIC: EASY,
     GateName.MANAGEMENT: EASY,
     GateName.HEAVY: EASY,

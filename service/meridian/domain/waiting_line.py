@@ -11,7 +11,7 @@ from typing import Final
 
 LEARNT: Final = 0.25
 """What one look counts: a sync of the audit log may take as long as the time between two."""
-LEAST: Final = 4
+LEAST: Final = 8
 """This part of those who may wait at most always may: the pace of a Region that stood still says nothing of the next one's."""
 
 

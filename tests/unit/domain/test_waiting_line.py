@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from meridian.domain.gates import MORE, PACING, Gate, GateName, Place, Priority, Standing
+from meridian.domain.gates import LINE_SECONDS, MORE, PACING, Gate, GateName, Place, Priority, Standing
 from meridian.domain.waiting_line import LEAST, WaitingLine
 
 MOST = 512
@@ -60,5 +60,5 @@ def test_a_crowd_that_comes_at_once_is_let_in_as_far_as_it_is_served_in_time() -
             gate.leave(next(place for place in at_work if place.standing is Standing.WORKS))
             at_work = [place for place in at_work if place.standing in {Standing.WORKS, Standing.WAITS}]
     crowd = [gate.enter("a", Priority.ENCRYPT, now) for _ in range(1000)]
-    assert gate.waiting == pytest.approx(per_look / LOOK * WAIT, rel=0.02)
+    assert gate.waiting == pytest.approx(per_look / LOOK * LINE_SECONDS, rel=0.02)
     assert [place.standing for place in crowd].count(Standing.REFUSED) >= 1000 - gate.waiting - MORE
