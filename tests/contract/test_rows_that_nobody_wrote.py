@@ -66,6 +66,17 @@ async def test_one_reserved_place_that_cannot_be_read_is_named(store: SqlStore, 
 
 
 @pytest.mark.asyncio
+async def test_an_entry_with_a_number_beyond_the_counter_is_not_claimed_with_others(store: SqlStore, database_url: str) -> None:
+    async with store.transaction() as uow:
+        for key_id, due_at in ((SETS[0], NOW), (SETS[1], NOW + timedelta(days=1))):
+            await uow.outbox.put("held", "eu-west-1", ACCOUNT, key_id, request_id="r", now=due_at)
+    await spoil(database_url, f"update outbox set sequence = 900000 where key_id = '{SETS[1]}'")  # noqa: S608 - words of this test
+    async with store.transaction() as uow:
+        claimed = await uow.outbox.claim_due("eu-west-1", now=NOW, lease_owner="o", lease_seconds=15, limit=200)
+    assert [entry.key_id for entry in claimed] == [SETS[0]]
+
+
+@pytest.mark.asyncio
 async def test_columns_that_hold_another_type_are_told_row_by_row(store: SqlStore, database_url: str) -> None:
     if not database_url.startswith("sqlite"):
         pytest.skip("PostgreSQL keeps the type of a column")

@@ -65,7 +65,9 @@ class SqlOutbox:
         # The body is read when it is sent, and may say more at each attempt: one sequence never stands for two bodies.
         for number, sequence in enumerate(sequences, first):
             await self._connection.execute(update(t.outbox).where(t.outbox.c.sequence == sequence).values(sequence=number, **claimed))
-        query = select(*t.outbox.c).where(t.outbox.c.sequence >= first).order_by(t.outbox.c.sequence)
+        # These and no others: a row whose number is beyond the counter, as nobody here writes one, is due when it says.
+        own = t.outbox.c.sequence.between(first, first + len(sequences) - 1)
+        query = select(*t.outbox.c).where(own).order_by(t.outbox.c.sequence)
         return await read_rows(self._connection, t.outbox, query, read_entry)
 
     async def has_for(self, target_region: str) -> bool:
