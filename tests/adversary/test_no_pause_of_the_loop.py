@@ -19,7 +19,7 @@ from tests.deployment import HOME, Deployment
 from meridian.client import errors
 
 PAUSE_SECONDS = 0.005
-TIMES = 10
+TIMES = 4
 QUIET_TIMES = 12
 METRIC = "meridian_loop_lag_seconds"
 OFTEN = ("first use: choices", "GenerateDataKeyPair of RSA", "ImportKeyMaterial of RSA")
