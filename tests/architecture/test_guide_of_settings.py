@@ -13,6 +13,8 @@ from tests.architecture.test_every_setting_acts import sections_in
 
 from meridian.contract.catalog import batch_rpcs, walked_rpcs
 from meridian.contract.rates import RATES
+from meridian.domain.gates import LINE_SECONDS, PACING, PATIENCE_SECONDS, WORKING_MAX, GateName
+from meridian.domain.waiting_line import LEAST
 from meridian.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,3 +105,14 @@ def test_every_rate_class_is_explained_with_its_rate() -> None:
     for rpc in (walked_rpcs() | batch_rpcs()).values():
         if not rpc.algorithm_fields:
             assert rpc.name in rows[rpc.rate][1] or rpc.rate in ("symmetric", "ecc", "post_quantum"), rpc.name
+
+
+def test_the_room_of_calls_is_told_as_the_gates_have_it() -> None:
+    guide = " ".join((ROOT / "docs" / "operate.md").read_text().split())
+    late = {name: (f"{pacing.late_seconds * 1000:.0f} ms", pacing.working_least) for name, pacing in PACING.items()}
+    symmetric, management = late[GateName.SYMMETRIC], late[GateName.MANAGEMENT]
+    most = 2 * WORKING_MAX[GateName.SYMMETRIC](1)
+    assert f"of `symmetric` from {symmetric[0]} on, {symmetric[1]} at least" in guide
+    assert f"of `management` from {management[0]} on, {management[1]} at least" in guide
+    assert f"no more than are served in {LINE_SECONDS * 1000:.0f} ms, {most // LEAST} at least" in guide
+    assert f"has waited for {PATIENCE_SECONDS} seconds" in guide

@@ -42,6 +42,7 @@ def test_ratios_are_of_the_same_round_and_only_of_what_was_measured() -> None:
     one, other = report.GRPC["envoy"], report.HTTP2[report.ONE_CORE]
     text = "\n".join(report.tables(found(**{one: [100.0, 300.0, 200.0], other: [200.0, 300.0, 800.0]})))
     assert f"| {one} ÷ {other} | {CONNECTIONS} | 0.50 [0.25-1.00] | ≤ 0.75 |" in text
+    assert "Meridian ran in Python 3.\n" in text
     assert report.MOTO not in text
     assert LONE not in text
 

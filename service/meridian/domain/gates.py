@@ -25,7 +25,7 @@ PATIENCE_SECONDS: Final = 0.1
 """How long the first may have waited before newcomers are refused."""
 LINE_SECONDS: Final = PATIENCE_SECONDS / 5
 """As many wait, of what the loop makes alone, as it serves in this time: a fifth of the patience, since a call that is let in has waited
-before this line as well, and waits after it, for its audit record. Longer makes nobody's work more."""
+before this line as well, and waits after it, for its audit record. A longer line serves no more calls; they only wait longer."""
 RETRY_SECONDS: Final = 0.5
 """When a refused call may come again."""
 FEWER: Final = 0.7
@@ -94,7 +94,8 @@ PACING: Final[dict[GateName, Pacing]] = {
     GateName.HEAVY: EASY,
     GateName.OUTSIDE: Pacing(late_seconds=inf, working_least=0, line_seconds=inf),
 }
-"""Calls with symmetric keys are made by the loop alone, and wait for nothing but the audit log: eight keep it busy. gRPC hands over one
+"""Calls with symmetric keys are made by the loop alone, and wait for nothing but the audit log: eight keep it busy, and it is late sooner
+than for others, though not so soon that too few share its turns and the syncs of the log. gRPC hands over one
 call in each turn of the loop, so the fewer are at work, the sooner the others arrive here, where they have an order and an age; until then
 they stand in a line that nobody sees, before the calls of everybody else. Calls of other classes wait for more than the loop, and those
 outside for something else alone: a lateness that they have not made must not shut them out."""
