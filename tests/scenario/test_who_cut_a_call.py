@@ -155,4 +155,6 @@ def test_who_cut_a_call_has_one_name_everywhere(what: str, region: Deployment) -
     count = counted(region, name)
     assert any(was_cut(region, provoke, name) for _ in range(ATTEMPTS_MAX))
     assert cut(region)[-1] in ((name, reason), (name, ""))
+    # A call is counted when its record is on disk, which is after it can be read.
+    region.wait_until(lambda: counted(region, name) > count)
     assert counted(region, name) == count + 1
